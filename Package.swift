@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// One library of the pipeline: bytes → events → replay → findings → report.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// The tests of one library, with the helpers all test targets share.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
+    swiftSettings: settings)
+}
+
+let package = Package(
+  name: "kmemreplay",
+  products: [
+    .executable(name: "kmemreplay", targets: ["kmemreplay"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    library("KernelTypes"),
+    library("TraceEvents", ["KernelTypes"]),
+    library("TraceInput", ["TraceEvents", "KernelTypes", "CZstd", "CZlib"]),
+    library("MemoryModels", ["KernelTypes"]),
+    library("Replay", ["TraceEvents", "MemoryModels", "KernelTypes"]),
+    library("Analysis", ["Replay", "TraceEvents", "KernelTypes"]),
+    library("Reports", ["Analysis", "TraceEvents", "KernelTypes"]),
+    library(
+      "KmemreplayCLI",
+      [
+        "Reports", "Analysis", "Replay", "MemoryModels", "TraceInput", "TraceEvents", "KernelTypes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "kmemreplay", dependencies: ["KmemreplayCLI"], swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["TraceEvents", "TraceInput", "KernelTypes"],
+      path: "Tests/TestSupport", swiftSettings: settings),
+    tests("KernelTypes"),
+    tests("TraceEvents"),
+    tests("TraceInput"),
+    tests("MemoryModels"),
+    tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),
+    tests("Analysis", ["TraceInput", "TraceEvents", "KernelTypes"]),
+    tests("Reports", ["Analysis", "TraceEvents"]),
+    tests("KmemreplayCLI"),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,83 @@
+public import KernelTypes
+
+/// Small facts about one event.
+@frozen
+public struct EventFlags: OptionSet, Sendable, BitwiseCopyable {
+  public var rawValue: UInt8
+
+  @inlinable
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// The allocation failed: its pointer or page is NULL.
+  public static let failed = EventFlags(rawValue: 1 << 0)
+  /// The allocation is charged to a memory control group (`accounted=true`).
+  public static let accounted = EventFlags(rawValue: 1 << 1)
+  /// The pointer is a hash (`%p` of a kernel that hides addresses) and carries no address.
+  public static let hashedPointer = EventFlags(rawValue: 1 << 2)
+  /// The pointer text was a placeholder such as `(____ptrval____)`: it does not even identify the object.
+  public static let unknownPointer = EventFlags(rawValue: 1 << 3)
+  /// zone_locked: the page refills a per-CPU list (`percpu_refill=1`).
+  public static let perCPURefill = EventFlags(rawValue: 1 << 4)
+  /// extfrag: `fragmenting=1`.
+  public static let fragmenting = EventFlags(rawValue: 1 << 5)
+  /// extfrag: `change_ownership=1`. rss_stat: `curr=1`.
+  public static let changeOwnership = EventFlags(rawValue: 1 << 6)
+  /// The event has a task column; without it `comm` and `pid` say nothing.
+  public static let hasTask = EventFlags(rawValue: 1 << 7)
+}
+
+/// One trace event: a row of an `EventBatch`. Which fields mean something depends on `kind`.
+@frozen
+public struct Event: Sendable, BitwiseCopyable {
+  /// Nanoseconds of the trace's clock (raw ticks for counter clocks).
+  public var time: UInt64
+  /// Slab events: the object's address. Page events: the page frame number. rss_stat: `mm_id`.
+  public var address: UInt64
+  /// Slab allocations: `bytes_req`. extfrag: `fallback_order`. rss_stat: `size`, the bit pattern of an `Int64`.
+  public var requestedBytes: UInt64
+  /// Slab allocations: `bytes_alloc`. extfrag: `fallback_migratetype`.
+  public var allocatedBytes: UInt64
+  /// Where the event stands in the input: a line number from 1, or a byte offset in binary containers.
+  public var position: UInt64
+  /// Slab events: the `call_site` as printed, without module suffix changes.
+  public var callSite: StringID
+  /// The task's name.
+  public var comm: StringID
+  /// The `gfp_flags` as printed.
+  public var gfp: StringID
+  /// kmem_cache events: the cache's name where the kernel says it. Marks: the text. rss_stat: the member.
+  public var name: StringID
+  /// The stack trace that follows the event, or `.none`.
+  public var stack: StackID
+  public var pid: Int32
+  /// The NUMA node asked for, −1 if none. extfrag: `pageblock_order`.
+  public var node: Int16
+  public var cpu: UInt16
+  public var kind: EventKind
+  /// Page events: the block's order. extfrag: `alloc_order`.
+  public var order: UInt8
+  /// Page events: the migrate type as the kernel numbers it. extfrag: `alloc_migratetype`.
+  public var migrateType: UInt8
+  public var flags: EventFlags
+
+  @inlinable
+  public init(kind: EventKind, time: UInt64 = 0, cpu: UInt16 = 0) {
+    self.time = time
+    address = 0
+    requestedBytes = 0
+    allocatedBytes = 0
+    position = 0
+    callSite = .none
+    comm = .none
+    gfp = .none
+    name = .none
+    stack = .none
+    pid = 0
+    node = -1
+    self.cpu = cpu
+    self.kind = kind
+    order = 0
+    migrateType = 0
+    flags = []
+  }
+}

@@ -1,0 +1,55 @@
+/// The trace events that this toolkit understands; everything else is counted by name.
+@frozen
+public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+  case kmalloc
+  case kmallocNode
+  case kfree
+  case kmemCacheAlloc
+  case kmemCacheAllocNode
+  case kmemCacheFree
+  case mmPageAlloc
+  case mmPageFree
+  case mmPageFreeBatched
+  /// The name of `mm_page_free` before Linux 3.3.
+  case mmPageFreeDirect
+  case mmPageAllocZoneLocked
+  case mmPagePCPUDrain
+  case mmPageAllocExtfrag
+  case rssStat
+  /// A text that user space wrote into the trace (`tracing_mark_write`, `print`).
+  case mark
+
+  /// The name the kernel prints; marks have two, this is the first.
+  public var name: String {
+    switch self {
+    case .kmalloc: "kmalloc"
+    case .kmallocNode: "kmalloc_node"
+    case .kfree: "kfree"
+    case .kmemCacheAlloc: "kmem_cache_alloc"
+    case .kmemCacheAllocNode: "kmem_cache_alloc_node"
+    case .kmemCacheFree: "kmem_cache_free"
+    case .mmPageAlloc: "mm_page_alloc"
+    case .mmPageFree: "mm_page_free"
+    case .mmPageFreeBatched: "mm_page_free_batched"
+    case .mmPageFreeDirect: "mm_page_free_direct"
+    case .mmPageAllocZoneLocked: "mm_page_alloc_zone_locked"
+    case .mmPagePCPUDrain: "mm_page_pcpu_drain"
+    case .mmPageAllocExtfrag: "mm_page_alloc_extfrag"
+    case .rssStat: "rss_stat"
+    case .mark: "tracing_mark_write"
+    }
+  }
+
+  /// Whether the event hands out a slab object.
+  @inlinable
+  public var isObjectAllocation: Bool {
+    switch self {
+    case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode: true
+    default: false
+    }
+  }
+
+  /// Whether the event takes a slab object back.
+  @inlinable
+  public var isObjectFree: Bool { self == .kfree || self == .kmemCacheFree }
+}
