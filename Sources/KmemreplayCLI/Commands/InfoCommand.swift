@@ -20,6 +20,7 @@ struct InfoCommand: ToolCommand {
     if input.from != nil || input.to != nil {
       throw ValidationError("`info` describes the whole trace; --from and --to are for `waste`.")
     }
+    if input.symbols != nil { throw ValidationError("`info` names no call sites; --symbols is for `waste`.") }
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
