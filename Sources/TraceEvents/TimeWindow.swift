@@ -95,6 +95,11 @@ public struct TimeWindowCursor {
   public struct Part: Sendable, Equatable {
     public var rows: Range<Int>
     public var phase: Phase
+
+    public init(rows: Range<Int>, phase: Phase) {
+      self.rows = rows
+      self.phase = phase
+    }
   }
 
   /// Where the next event will be judged from.

@@ -117,7 +117,8 @@ import TraceEvents
           address, kind: .kmemCacheFree, name: Int.random(in: 0..<4, using: &random) == 0 ? "" : "cache\(slot / 16)")
       }
     }
-    let result = try waste(trace, by: .cache, window: TimeWindow(from: .sinceFirstEvent(ClockTime(seconds: 0, nanoseconds: 100_000))))
+    let result = try waste(
+      trace, by: .cache, window: TimeWindow(from: .sinceFirstEvent(ClockTime(seconds: 0, nanoseconds: 100_000))))
     #expect(result.groups.reduce(Amount()) { $0 + $1.total } == result.total)
     #expect(result.groups.reduce(Amount()) { $0 + $1.live } == result.live)
     #expect(result.groups.reduce(Amount()) { $0 + $1.peak } == result.peak.amount)

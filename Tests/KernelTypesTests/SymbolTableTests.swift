@@ -28,7 +28,8 @@ import Testing
   }
 
   @Test func dataSymbolsAreLeftOutAndBadLinesCounted() {
-    let table = table("ffffffff81000000 T first\r\nffffffff82000000 D data\nrubbish\n\nxyz T no\nffffffff81000010 TT x\n")
+    let table = table(
+      "ffffffff81000000 T first\r\nffffffff82000000 D data\nrubbish\n\nxyz T no\nffffffff81000010 TT x\n")
     #expect(table.count == 1)
     #expect(table.malformedLines == 3)
   }

@@ -2,10 +2,11 @@ import Reports
 import Testing
 
 @Suite struct LayoutTests {
-  @Test(arguments: [
-    (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_048_524, "1023.9 KiB"), (1_048_575, "1.0 MiB"),
-    (-3_145_728, "-3.0 MiB"), (Int64.max, "8.0 EiB"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_048_524, "1023.9 KiB"), (1_048_575, "1.0 MiB"),
+      (-3_145_728, "-3.0 MiB"), (Int64.max, "8.0 EiB"),
+    ] as [(Int64, String)])
   func byteAmountsHaveUnits(amount: Int64, text: String) {
     #expect(Units.bytes(amount) == text)
   }

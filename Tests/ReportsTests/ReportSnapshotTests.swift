@@ -18,7 +18,8 @@ import TraceEvents
     trace.context.pointerBytes = 8
     trace.allocate(0xFFFF_8880_0000_1000, 100, 128, site: "alloc_pipe_info+0x5f/0x1a0")
     trace.allocate(
-      0xFFFF_8880_0000_2000, 600, 1024, site: "a_function_with_a_name_that_is_much_too_long_for_a_table+0x27/0x65 [ext4]")
+      0xFFFF_8880_0000_2000, 600, 1024,
+      site: "a_function_with_a_name_that_is_much_too_long_for_a_table+0x27/0x65 [ext4]")
     trace.mark("phase \u{1B}[31mone|two")
     trace.allocate(0xFFFF_8880_0000_3000, 184, 192, site: "__d_alloc+0x22/0x176", kind: .kmemCacheAlloc)
     trace.allocate(0, 4096, 4096)

@@ -26,14 +26,18 @@ public final class DescriptorSink: TextSink {
   public func write(_ text: String) throws(SinkError) {
     var text = text
     let problem: SinkError? = text.withUTF8 { bytes in
-      var rest = bytes[...]
+      var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {
-        let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[rest.indices]).baseAddress, rest.count)
+        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
         if count >= 0 {
-          rest = rest.dropFirst(count)
+          rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         } else if errno == EPIPE {
           return .brokenPipe
-        } else if errno != EINTR && errno != EAGAIN {
+        } else if errno == EAGAIN {
+          // Somebody made the pipe non-blocking: wait until it takes more.
+          var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          poll(&state, 1, -1)
+        } else if errno != EINTR {
           return .failed(SystemMessage.text(errno))
         }
       }

@@ -19,7 +19,9 @@ struct InputOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Count up to here, written as for --from.", valueName: "when"))
   var to: TimeWindow.Bound?
 
-  @Option(name: .long, help: ArgumentHelp("The kernel's version, such as 6.1, if the trace does not tell.", valueName: "version"))
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The kernel's version, such as 6.1, if the trace does not tell.", valueName: "version"))
   var kernel: KernelVersion?
 
   @Option(name: .long, help: "The architecture, if the trace does not tell.")

@@ -16,7 +16,9 @@ struct OutputOptions: ParsableArguments {
       "Write the report to a file (- is standard output). It is opened before the work starts.", valueName: "file"))
   var output: String?
 
-  @Option(name: .long, help: ArgumentHelp("Show the first N rows (default: 20 in text, all in JSON and CSV).", valueName: "n"))
+  @Option(
+    name: .long, help: ArgumentHelp("Show the first N rows (default: 20 in text, all in JSON and CSV).", valueName: "n")
+  )
   var top: Int?
 
   func validate() throws {

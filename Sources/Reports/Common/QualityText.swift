@@ -40,7 +40,8 @@ public enum QualityText {
 
   static func verdict(_ quality: DataQuality) -> String {
     let statistics = quality.statistics
-    let read = "\(Units.count(statistics.events, "event", "events")) in \(Units.count(statistics.lines, "line", "lines"))"
+    let read =
+      "\(Units.count(statistics.events, "event", "events")) in \(Units.count(statistics.lines, "line", "lines"))"
     return quality.hasLoss ? read + ", not all of the trace" : read + ", nothing lost, nothing malformed"
   }
 
@@ -59,7 +60,9 @@ public enum QualityText {
     add(statistics[.truncatedEnd], serious: true, "end of the input is cut off", "ends of the input are cut off")
     add(statistics[.malformedLines], serious: true, "malformed line", "malformed lines")
     add(statistics[.overlongLines], serious: true, "overlong line", "overlong lines")
-    add(statistics[.numberOverflows], serious: true, "number too large for its field", "numbers too large for their field")
+    add(
+      statistics[.numberOverflows], serious: true, "number too large for its field", "numbers too large for their field"
+    )
     add(
       statistics[.internedOverflow], serious: true, "text beyond the limit of distinct texts, named (other)",
       "texts beyond the limit of distinct texts, named (other)")
@@ -85,7 +88,8 @@ public enum QualityText {
     add(pairing.freesOfNull, "free of NULL", "frees of NULL")
     add(pairing.freesOfZeroSize, "free of ZERO_SIZE_PTR", "frees of ZERO_SIZE_PTR")
     add(pairing.zeroSizeAllocations, "allocation of nothing (ZERO_SIZE_PTR)", "allocations of nothing (ZERO_SIZE_PTR)")
-    add(statistics[.hashedPointers], "event with a hashed pointer: objects pair, pages can't be told",
+    add(
+      statistics[.hashedPointers], "event with a hashed pointer: objects pair, pages can't be told",
       "events with hashed pointers: objects pair, pages can't be told")
     add(statistics[.outOfOrder], "event out of order", "events out of order")
     add(statistics[.orphanStacks], "stack trace without its event", "stack traces without their event")

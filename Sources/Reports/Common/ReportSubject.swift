@@ -29,6 +29,8 @@ public struct ReportSubject: Sendable {
       }
     }
     if plain, !name.hasPrefix("-") { return name }
-    return "'" + SafeText.printable(name).split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    return "'"
+      + SafeText.printable(name).split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
+      + "'"
   }
 }

@@ -66,7 +66,9 @@ extension WasteReport {
     for group in shownGroups(standard: nil) {
       var fields = [SafeText.csv(group.key), SafeText.csv(group.symbol ?? "")]
       for amount in [group.live, group.peak, group.total] {
-        fields += ["\(amount.objects)", "\(amount.requestedBytes)", "\(amount.allocatedBytes)", "\(amount.wastedBytes)"]
+        fields += [
+          "\(amount.objects)", "\(amount.requestedBytes)", "\(amount.allocatedBytes)", "\(amount.wastedBytes)",
+        ]
       }
       text += fields.joined(separator: ",") + ",\(group.frees)\r\n"
     }
