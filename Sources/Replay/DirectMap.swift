@@ -1,5 +1,4 @@
-import KernelTypes
-import TraceEvents
+public import TraceEvents
 
 /// Finds where the kernel's direct map lies: the distance between an object's virtual page number and its page frame.
 ///

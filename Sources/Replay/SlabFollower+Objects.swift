@@ -7,7 +7,7 @@ extension SlabFollower {
   mutating func allocation(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int) {
     let address = batch.address[row]
     let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
-    let prediction = slub.prediction(cache: cache, cpu: cpu)
+    let prediction = predict(cache, cpu)
     let page = address >> pageShift
     freshSlab = -1
     var slab = slabOfPage.value(page) ?? -1
@@ -36,6 +36,19 @@ extension SlabFollower {
     }
     grade(cache, isBorn, false)
     putRight(object, cache, cpu, prediction)
+  }
+
+  /// What the model would do, after objects that the kernel must have handed out unseen are taken away.
+  private mutating func predict(_ cache: Int, _ cpu: Int) -> AllocationOutcome {
+    var prediction = slub.prediction(cache: cache, cpu: cpu)
+    while infersUnseen, case .object(let object) = prediction,
+      unseen.isTakenUnseen(address: slub.address(of: object), at: ordinal)
+    {
+      _ = slub.allocate(cache: cache, cpu: cpu)
+      grades.caches[cache].takenUnseen += 1
+      prediction = slub.prediction(cache: cache, cpu: cpu)
+    }
+    return prediction
   }
 
   @inline(__always)

@@ -36,9 +36,14 @@ public struct SlabFollower: ~Copyable {
   var siteCaches: [Int32] = []
   var identityCaches: [CacheEvidence.Identity: Int] = [:]
   /// Free objects on slabs from before the trace, in the order they were handed out, by cache identity.
-  var startObjects: [CacheEvidence.Identity: [UInt64]] = [:]
+  var startObjects: [CacheEvidence.Identity: [TraceSurvey.StartObject]] = [:]
   var oldPageNodes: [UInt64: CacheEvidence.Identity] = [:]
 
+  // Objects handed out unseen, and the number of events before the one looked at.
+  var unseen: UnseenAllocations
+  var ordinal: UInt64 = 0
+  let infersUnseen: Bool
+  // Caches in which something was taken unseen.
   var slabOfPage = AddressTable(filler: Int32(-1))
   var blocks = AddressTable(filler: Block(order: 0, use: .unclaimed))
   var limbo = AddressTable(filler: Limbo(base: 0, cache: 0, order: 0))
@@ -61,17 +66,21 @@ public struct SlabFollower: ~Copyable {
     slub = SLUB(profile: profile, cpuLimit: cpuLimit)
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
     for object in survey.startObjects {
-      startObjects[survey.identity(node: object.node), default: []].append(object.address)
+      startObjects[survey.identity(node: object.node), default: []].append(
+        TraceSurvey.StartObject(address: object.address, cpu: object.cpu))
     }
     var nodes: [UInt64: CacheEvidence.Identity] = [:]
     survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
     oldPageNodes = nodes
     evidence = survey.evidence
+    unseen = survey.unseen
+    infersUnseen = !survey.unseen.intervals.isEmpty
   }
 
   /// Replays the events of a batch.
   public mutating func consume(_ batch: borrowing EventBatch) {
     for row in 0..<batch.count {
+      ordinal &+= 1
       switch batch.kind[row] {
       case .kmalloc, .kmallocNode: kmalloc(batch, row)
       case .kmemCacheAlloc, .kmemCacheAllocNode: cacheAllocation(batch, row)
@@ -157,18 +166,21 @@ public struct SlabFollower: ~Copyable {
     let slabBytes = UInt64(1) << (pageShift + UInt64(geometry.order))
     var order: [UInt64] = []
     var free: [UInt64: [UInt16]] = [:]
-    for address in objects {
-      let base = address & ~(slabBytes - 1)
-      let (index, rest) = (address - base).quotientAndRemainder(dividingBy: UInt64(geometry.slotSize))
+    // The first slab that each CPU took objects from was the one in its use.
+    var active: [UInt64: Int] = [:]
+    var hasActive = Set<UInt16>()
+    for object in objects {
+      let base = object.address & ~(slabBytes - 1)
+      let (index, rest) = (object.address - base).quotientAndRemainder(dividingBy: UInt64(geometry.slotSize))
       if rest != 0 || index >= UInt64(geometry.objectsPerSlab) { continue }
       if free[base] == nil { order.append(base) }
       free[base, default: []].append(UInt16(index))
+      if hasActive.insert(object.cpu).inserted, active[base] == nil { active[base] = min(Int(object.cpu), cpuLimit - 1) }
     }
-    guard let first = order.first else { return }
-    adopt(cache, first, free[first] ?? [], activeOn: 0)
+    for (base, cpu) in active.sorted(by: { $0.value < $1.value }) { adopt(cache, base, free[base] ?? [], activeOn: cpu) }
     // The kernel takes one slab from the node's list and moves the next few to the CPU's, where they are used last in,
     // first out: undo that reversal.
-    var rest = Array(order.dropFirst())
+    var rest = order.filter { active[$0] == nil }
     let group = geometry.perCPUPartialLimit > 0 ? 2 + geometry.perCPUPartialLimit / 2 : 1
     while !rest.isEmpty {
       let part = Array(rest.prefix(group))
@@ -194,4 +206,9 @@ public struct SlabFollower: ~Copyable {
   mutating func unregister(_ base: UInt64, _ order: Int) {
     for page in 0..<Order.pages(order) { slabOfPage.remove((base >> pageShift) + page) }
   }
+}
+
+extension SlabFollower {
+  /// The name of a cache.
+  public func cacheName(_ cache: Int) -> String { slub.name(cache: cache) }
 }

@@ -7,16 +7,25 @@ public import TraceEvents
 /// the kernel handed them out), and whether requests were charged to control groups. Memory is bounded by the pages and
 /// objects of the machine, not by the trace's length.
 public struct TraceSurvey: ~Copyable {
-  /// A free object on a slab from before the trace, seen when it was first handed out.
+  /// A free object on a slab from before the trace, and the CPU it was first handed out on.
   struct StartObject {
     var address: UInt64
-    var identity: CacheEvidence.Identity
+    var cpu: UInt16
   }
 
   /// What is known of a page: the kind of objects on it.
   private struct PageFact: BitwiseCopyable {
     /// A site's number, or −1 − (class × 8 + variant) of a kmalloc class.
     var node: Int32
+    /// The number of the first event on the page in its present use.
+    var since: UInt64
+  }
+
+  /// The last event of an object on a page that is still in use.
+  private struct ObjectFact: BitwiseCopyable {
+    var node: Int32
+    var isLive: Bool
+    var ordinal: UInt64
   }
 
   private let pageShift: UInt64
@@ -24,13 +33,17 @@ public struct TraceSurvey: ~Copyable {
   private var classifier: RequestClassifier
   /// The kmem_cache requests seen and the caches they used.
   public internal(set) var evidence = CacheEvidence()
-  private var pages = AddressTable(filler: PageFact(node: 0))
-  private var live = AddressTable(filler: Int32(0))
+  private var pages = AddressTable(filler: PageFact(node: 0, since: 0))
+  private var objects = AddressTable(filler: ObjectFact(node: 0, isLive: false, ordinal: 0))
+  // The number of events before the one looked at.
+  private var ordinal: UInt64 = 0
+  /// Objects that were handed out unseen, found out by their frees.
+  var unseen = UnseenAllocations()
   // Bits for page frames seen in page events: those pages are not "from before the trace" any more.
   private var framesSeen = AddressTable(filler: UInt64(0))
   // Bits for object addresses (by eights) on old pages whose first event was seen.
   private var touched = AddressTable(filler: UInt64(0))
-  var startObjects: [(address: UInt64, node: Int32)] = []
+  var startObjects: [(address: UInt64, node: Int32, cpu: UInt16)] = []
   // What old pages hold, also where only frees were seen on them.
   var oldPages = AddressTable(filler: Int32(0))
   /// Whether any allocation was charged to a control group.
@@ -46,6 +59,7 @@ public struct TraceSurvey: ~Copyable {
   /// Looks at the events of a batch.
   public mutating func consume(_ batch: borrowing EventBatch) {
     for row in 0..<batch.count {
+      ordinal &+= 1
       switch batch.kind[row] {
       case .kmalloc, .kmallocNode:
         guard let sizeClass = classifier.classes.index(bytes: batch.requestedBytes[row]) else { continue }
@@ -63,8 +77,7 @@ public struct TraceSurvey: ~Copyable {
         see(frame: batch.address[row], order: Int(batch.order[row]))
       case .mmPageFree, .mmPageFreeDirect:
         see(frame: batch.address[row], order: Int(batch.order[row]))
-        let first = batch.address[row] &+ pageOffset
-        for page in 0..<Order.pages(min(Int(batch.order[row]), 10)) { pages.remove(first &+ page) }
+        forget(page: batch.address[row] &+ pageOffset, order: min(Int(batch.order[row]), 10))
       default: break
       }
     }
@@ -75,14 +88,14 @@ public struct TraceSurvey: ~Copyable {
     if batch.flags[row].contains(.accounted) { sawAccounted = true }
     let address = batch.address[row]
     let page = address >> pageShift
-    live.insert(address, node)
+    objects.insert(address, ObjectFact(node: node, isLive: true, ordinal: ordinal))
     if let fact = pages.value(page) {
       if fact.node != node { observeNeighbours(node, fact.node) }
     } else {
-      pages.insert(page, PageFact(node: node))
+      pages.insert(page, PageFact(node: node, since: ordinal))
     }
     if isOld(page), touch(address) {
-      startObjects.append((address, node))
+      startObjects.append((address, node, batch.cpu[row]))
       oldPages.insert(page, node)
     }
   }
@@ -105,8 +118,38 @@ public struct TraceSurvey: ~Copyable {
     let address = batch.address[row]
     if address <= 16 { return }
     let name = batch.name[row]
-    if let node = live.remove(address), node >= 0, name != .none { evidence.observe(site: Int(node), name: name) }
+    if let fact = objects.value(address) {
+      if fact.isLive {
+        if fact.node >= 0, name != .none { evidence.observe(site: Int(fact.node), name: name) }
+      } else {
+        unseen.add(address: address, after: fact.ordinal, freedAt: ordinal)
+      }
+      objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
+    } else if let fact = pages.value(address >> pageShift) {
+      // On a page that appeared in the trace an object can only be freed after it was handed out.
+      if !isOld(address >> pageShift) { unseen.add(address: address, after: fact.since, freedAt: ordinal) }
+      objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
+    }
     if isOld(address >> pageShift) { _ = touch(address) }
+  }
+
+  /// Forgets the objects of a block that was given back.
+  private mutating func forget(page first: UInt64, order: Int) {
+    guard let fact = pages.value(first) else {
+      for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
+      return
+    }
+    let slot =
+      fact.node >= 0
+      ? evidence.sites[Int(fact.node)].allocatedBytes
+      : UInt64(classifier.classes.sizes[Int(-1 - fact.node) / 8])
+    let end = (first &+ Order.pages(order)) << pageShift
+    var address = first << pageShift
+    while slot > 0, address < end {
+      objects.remove(address)
+      address &+= slot
+    }
+    for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
   }
 
   private mutating func see(frame: UInt64, order: Int) {
@@ -135,6 +178,7 @@ public struct TraceSurvey: ~Copyable {
 
   /// Ends the pass: works out the caches.
   public mutating func finish() {
+    unseen.seal()
     let classifier = classifier
     evidence.resolve { classifier.kmallocIdentity(named: $0) }
   }

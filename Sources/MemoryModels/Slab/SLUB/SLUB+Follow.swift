@@ -183,11 +183,7 @@ extension SLUB {
     case .nodePartial:
       removePartial(id)
     case .active:
-      let wasActive = cpus[state].active == id
-      if wasActive {
-        deactivate(state)
-        if slabs[Int(id)].place == .nodePartial { removePartial(id) }
-      }
+      if cpus[state].active == id { returnPrivateObjects(state) }
     case .perCPUPartial:
       var previous: Int32 = -1
       var current = cpus[state].partial
@@ -205,7 +201,7 @@ extension SLUB {
       }
       slabs[Int(id)].next = -1
     }
-    if slabs[Int(id)].place != .unused { slabs[Int(id)].place = .full }
+    slabs[Int(id)].place = .full
   }
 
   /// Takes a slab out of the model because the kernel has given its pages back.
@@ -244,6 +240,22 @@ extension SLUB {
       taken += handOutAll(id)
       slabs[Int(id)].place = .full
     }
+    return taken
+  }
+
+  /// The slab that would come into use on `cpu` if the one in use had no free object, or −1.
+  public func slabInLine(cache: Int, cpu: Int) -> Int32 {
+    let partial = cpus[cache * cpuLimit + cpu].partial
+    return partial >= 0 ? partial : caches[cache].partialHead
+  }
+
+  /// Marks the free objects of the slab in use as handed out unseen, and returns how many there were.
+  public mutating func exhaustActive(cache: Int, cpu: Int) -> Int {
+    let state = cache * cpuLimit + cpu
+    let active = cpus[state].active
+    if active < 0 { return 0 }
+    let taken = handOutAll(active)
+    cpus[state].freelist = Self.endOfList
     return taken
   }
 

@@ -61,6 +61,17 @@ extension SLUB {
     if active < 0 { return }
     let id = Int(active)
     let hadRemoteFrees = slabs[id].freelist != Self.endOfList
+    returnPrivateObjects(state)
+    if slabs[id].inUse == 0, keepsEnoughPartial(Int(slabs[id].cache)) {
+      discard(active)
+    } else if slabs[id].freelist != Self.endOfList {
+      addPartial(active, atTail: hadRemoteFrees)
+    }
+  }
+
+  /// Gives the CPU's private objects back to its slab, which then is on no list.
+  mutating func returnPrivateObjects(_ state: Int) {
+    let id = Int(cpus[state].active)
     var last = cpus[state].freelist
     if last != Self.endOfList {
       var count: UInt16 = 1
@@ -75,11 +86,6 @@ extension SLUB {
     cpus[state].active = -1
     cpus[state].freelist = Self.endOfList
     slabs[id].place = .full
-    if slabs[id].inUse == 0, keepsEnoughPartial(Int(slabs[id].cache)) {
-      discard(active)
-    } else if slabs[id].freelist != Self.endOfList {
-      addPartial(active, atTail: hadRemoteFrees)
-    }
   }
 
   /// Empties every CPU's lists of a cache into the node's. Follows `flush_all_cpus_locked`, Linux 6.1.
