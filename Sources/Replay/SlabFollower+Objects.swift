@@ -156,12 +156,21 @@ extension SlabFollower {
       grades.objectsOnUnknownPages += 1
       return
     }
-    if slub.isFree(object) {
-      grades.caches[slub.cache(ofSlab: slab)].takenUnseen += 1
-      slub.takeUnseen(object)
-    }
+    if slub.isFree(object) { takenBefore(object, cpu) }
     slub.free(object, cpu: cpu)
     if !slub.released.isEmpty { settleReleases() }
+  }
+
+  /// An object that is freed although the model has it free was handed out unseen. If its slab was next in line on this
+  /// CPU, the kernel has used up the one before it and has this one in use.
+  private mutating func takenBefore(_ object: SlabObject, _ cpu: Int) {
+    let cache = slub.cache(ofSlab: object.slab)
+    if slub.slabInLine(cache: cache, cpu: cpu) == object.slab {
+      grades.caches[cache].takenUnseen += UInt64(slub.exhaustActive(cache: cache, cpu: cpu))
+      if case .object(let next) = slub.allocate(cache: cache, cpu: cpu) { slub.free(next, cpu: cpu) }
+    }
+    grades.caches[cache].takenUnseen += 1
+    slub.takeUnseen(object)
   }
 
   /// A slab from before the trace of which only a free is seen: it was full.

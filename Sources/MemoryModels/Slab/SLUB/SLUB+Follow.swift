@@ -116,7 +116,10 @@ extension SLUB {
       activate(id, state, cpu)
       _ = loadSharedFreelist(id, state)
     }
-    if !isFree(object) { return 0 }
+    if !isFree(object) {
+      returnUnseen(after: object, state)
+      return 0
+    }
     var taken = 0
     while true {
       if cpus[state].freelist == Self.endOfList, !loadSharedFreelist(id, state) { return taken }
@@ -126,8 +129,22 @@ extension SLUB {
       links[link] = Self.handedOut
       caches[cache].liveObjects += 1
       if index == object.index { return taken }
+      unseenObjects[id, default: []].append(index)
       taken += 1
     }
+  }
+
+  /// An object taken unseen is on the free list again: those behind it came back with it, or never left.
+  private mutating func returnUnseen(after object: SlabObject, _ state: Int) {
+    guard var list = unseenObjects[object.slab], let position = list.firstIndex(of: object.index) else { return }
+    let start = slabs[Int(object.slab)].links
+    for index in list[(position + 1)...].reversed() where links[start + Int(index)] == Self.handedOut {
+      links[start + Int(index)] = cpus[state].freelist
+      cpus[state].freelist = index
+      caches[Int(slabs[Int(object.slab)].cache)].liveObjects -= 1
+    }
+    list.removeSubrange(position...)
+    unseenObjects[object.slab] = list
   }
 
   /// Takes a free object off its list, wherever that is: somebody got it unseen.
@@ -262,9 +279,18 @@ extension SLUB {
   private mutating func handOutAll(_ id: Int32) -> Int {
     let slab = slabs[Int(id)]
     var taken = 0
-    for index in 0..<Int(slab.objects) where links[slab.links + index] != Self.handedOut {
-      links[slab.links + index] = Self.handedOut
-      taken += 1
+    var heads = [slab.freelist]
+    let state = Int(slab.cache) * cpuLimit + Int(slab.cpu)
+    if slab.place == .active, cpus[state].active == id { heads.insert(cpus[state].freelist, at: 0) }
+    for head in heads {
+      var index = head
+      while index != Self.endOfList {
+        let next = links[slab.links + Int(index)]
+        links[slab.links + Int(index)] = Self.handedOut
+        unseenObjects[id, default: []].append(index)
+        taken += 1
+        index = next
+      }
     }
     slabs[Int(id)].freelist = Self.endOfList
     slabs[Int(id)].inUse = slab.objects

@@ -82,6 +82,9 @@ public struct SLUB: ~Copyable {
   // The state of CPU c in cache k is at k × cpuLimit + c.
   var cpus: [CPUState] = []
 
+  /// Objects that must have been handed out unseen, by slab, in the order of the free list they were on.
+  var unseenObjects: [Int32: [UInt16]] = [:]
+
   /// Slabs given back since the driver last emptied this list, in the order the kernel frees them.
   public var released: [ReleasedSlab] = []
   /// Pages in slabs now.
@@ -156,6 +159,7 @@ public struct SLUB: ~Copyable {
     caches[cache].releases += 1
     slabPages -= Order.pages(Int(slab.order))
     slabs[Int(id)].place = .unused
+    if !unseenObjects.isEmpty { unseenObjects[id] = nil }
     unusedSlabs.append(id)
     released.append(ReleasedSlab(base: slab.base, order: Int(slab.order), cache: cache))
   }
