@@ -1,0 +1,29 @@
+/// Everything about a kernel and its machine that the models depend on: numbers and policies, never version tests.
+///
+/// Read from the trace and its snapshots where they tell, from options where they don't, and shown in every report.
+public struct KernelProfile: Sendable, Hashable, Codable {
+  public var kernel: KernelVersion
+  public var architecture: Architecture
+  /// Bytes in a page.
+  public var pageSize: Int
+  /// The number of CPUs that allocators size themselves for.
+  public var cpuCount: Int
+  /// Bytes in a cache line.
+  public var cacheLineBytes: Int
+  public var kmalloc: KmallocPolicy
+  public var slub: SLUBPolicy
+
+  /// The defaults of a kernel version on an architecture.
+  public init(
+    kernel: KernelVersion = KernelVersion(6, 1), architecture: Architecture = .x86_64, pageSize: Int = 4096,
+    cpuCount: Int = 1
+  ) {
+    self.kernel = kernel
+    self.architecture = architecture
+    self.pageSize = pageSize
+    self.cpuCount = max(cpuCount, 1)
+    cacheLineBytes = 64
+    kmalloc = KmallocPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
+    slub = SLUBPolicy(kernel: kernel)
+  }
+}

@@ -1,0 +1,49 @@
+/// What a `SlabFollower` found out: how well the model predicted the kernel, in total and by cache.
+public struct FollowGrades: Sendable {
+  /// The grades of one cache.
+  public struct CacheGrades: Sendable {
+    /// Addresses of objects on slabs whose pages were taken in the trace.
+    public var objectAddress = Grade()
+    /// Addresses of objects on slabs from before the trace.
+    public var oldObjectAddress = Grade()
+    /// Moments at which the model or the kernel took a new slab: right when both did, with the same order.
+    public var slabGrowth = Grade()
+    /// Slabs given back: right when the model and the kernel both did.
+    public var slabRelease = Grade()
+    public var misses = [UInt64](repeating: 0, count: AddressMiss.allCases.count)
+    /// Objects that must have been taken by requests the trace doesn't show.
+    public var takenUnseen: UInt64 = 0
+    /// Objects that must have been given back by requests the trace doesn't show.
+    public var freedUnseen: UInt64 = 0
+  }
+
+  /// `bytes_alloc` of kmalloc events against the size class the model gives.
+  public var allocatedBytes = Grade()
+  public var caches: [CacheGrades] = []
+  /// Frees of objects whose slab is not known.
+  public var freesOfUnknown: UInt64 = 0
+  /// Objects on pages of unknown origin.
+  public var objectsOnUnknownPages: UInt64 = 0
+
+  /// All caches together.
+  public var total: CacheGrades {
+    var sum = CacheGrades()
+    for cache in caches {
+      sum.objectAddress.add(cache.objectAddress)
+      sum.oldObjectAddress.add(cache.oldObjectAddress)
+      sum.slabGrowth.add(cache.slabGrowth)
+      sum.slabRelease.add(cache.slabRelease)
+      sum.takenUnseen += cache.takenUnseen
+      sum.freedUnseen += cache.freedUnseen
+      for index in sum.misses.indices { sum.misses[index] += cache.misses[index] }
+    }
+    return sum
+  }
+}
+
+extension Grade {
+  mutating func add(_ other: Grade) {
+    checked += other.checked
+    matched += other.matched
+  }
+}

@@ -1,0 +1,189 @@
+import KernelTypes
+import MemoryModels
+import TraceEvents
+
+extension SlabFollower {
+  /// One allocation: predict, compare, put right.
+  mutating func allocation(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int) {
+    let address = batch.address[row]
+    let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
+    let prediction = predict(cache, cpu)
+    let page = address >> pageShift
+    freshSlab = -1
+    var slab = slabOfPage.value(page) ?? -1
+    if slab >= 0, slub.cache(ofSlab: slab) != cache {
+      // The page changed hands without the trace showing it.
+      lose(slab)
+      slab = -1
+    }
+    if slab < 0 {
+      slab = newSlab(page, cache, cpu, prediction)
+      if slab < 0 { return }
+    }
+    guard let object = slub.object(slab: slab, address: address) else {
+      grades.objectsOnUnknownPages += 1
+      return
+    }
+    let isBorn = born[Int(slab)]
+    if case .object(let predicted) = prediction, predicted == object {
+      grade(cache, isBorn, true)
+      _ = slub.allocate(cache: cache, cpu: cpu)
+      return
+    }
+    if case .needsSlab = prediction, isFirstOfNew(slab, object) {
+      grade(cache, isBorn, true)
+      return
+    }
+    grade(cache, isBorn, false)
+    putRight(object, cache, cpu, prediction)
+  }
+
+  /// What the model would do, after objects that the kernel must have handed out unseen are taken away.
+  private mutating func predict(_ cache: Int, _ cpu: Int) -> AllocationOutcome {
+    var prediction = slub.prediction(cache: cache, cpu: cpu)
+    while infersUnseen, case .object(let object) = prediction,
+      unseen.isTakenUnseen(address: slub.address(of: object), at: ordinal)
+    {
+      _ = slub.allocate(cache: cache, cpu: cpu)
+      grades.caches[cache].takenUnseen += 1
+      prediction = slub.prediction(cache: cache, cpu: cpu)
+    }
+    return prediction
+  }
+
+  @inline(__always)
+  private mutating func grade(_ cache: Int, _ isBorn: Bool, _ isRight: Bool) {
+    if isBorn {
+      grades.caches[cache].objectAddress.count(isRight)
+    } else {
+      grades.caches[cache].oldObjectAddress.count(isRight)
+    }
+  }
+
+  /// Whether the slab was just added for this very request.
+  private func isFirstOfNew(_ slab: Int32, _ object: SlabObject) -> Bool {
+    slab == freshSlab && object.index == 0
+  }
+
+  /// Finds out what a page that holds no known slab is: a block just taken from the page allocator (the kernel grew), or
+  /// a slab from before the trace.
+  private mutating func newSlab(
+    _ page: UInt64, _ cache: Int, _ cpu: Int, _ prediction: AllocationOutcome
+  ) -> Int32 {
+    let frame = page &- pageOffset
+    for order in 0...10 {
+      let head = frame & ~(Order.pages(order) - 1)
+      guard let block = blocks.value(head), Int(block.order) >= order else { continue }
+      if Int(block.order) != order { continue }
+      if block.use == .large { return -1 }
+      blocks.insert(head, Block(order: block.order, use: .slab))
+      return grow(cache, cpu, head, order, prediction)
+    }
+    if case .needsSlab = prediction { grades.caches[cache].slabGrowth.count(false) }
+    let geometry = slub.geometry(cache: cache)
+    let bytes = UInt64(1) << (pageShift + UInt64(geometry.order))
+    let base = (page << pageShift) & ~(bytes - 1)
+    if let waiting = limbo.remove(base >> pageShift) {
+      // The model gave it back too early: it was empty then.
+      grades.caches[cache].slabRelease.count(false)
+      let all = (0..<geometry.objectsPerSlab).map { UInt16($0) }
+      return adopt(Int(waiting.cache), base, all, activeOn: nil)
+    }
+    return adopt(cache, base, [], activeOn: nil)
+  }
+
+  private mutating func grow(
+    _ cache: Int, _ cpu: Int, _ head: UInt64, _ order: Int, _ prediction: AllocationOutcome
+  ) -> Int32 {
+    let base = (head &+ pageOffset) << pageShift
+    if case .needsSlab(let wanted) = prediction {
+      grades.caches[cache].slabGrowth.count(wanted == order)
+      // Runs through the empty lists as the kernel does.
+      _ = slub.allocate(cache: cache, cpu: cpu)
+    } else {
+      grades.caches[cache].slabGrowth.count(false)
+      grades.caches[cache].takenUnseen += UInt64(slub.exhaust(cache: cache, cpu: cpu))
+    }
+    let object = slub.addSlab(cache: cache, cpu: cpu, base: base, order: order)
+    settleReleases()
+    register(object.slab, base, order, born: true)
+    freshSlab = object.slab
+    return object.slab
+  }
+
+  private mutating func putRight(
+    _ object: SlabObject, _ cache: Int, _ cpu: Int, _ prediction: AllocationOutcome
+  ) {
+    let wasFree = slub.isFree(object)
+    let miss: AddressMiss
+    if freshSlab == object.slab {
+      miss = .kernelGrew
+    } else if !wasFree {
+      miss = .freedUnseen
+      grades.caches[cache].freedUnseen += 1
+    } else if case .object(let predicted) = prediction {
+      if predicted.slab == object.slab {
+        miss = .takenUnseen
+      } else {
+        miss = slub.isOnOtherCPU(object.slab, cpu: cpu) ? .otherCPU : .otherSlab
+      }
+    } else {
+      miss = .modelGrew
+    }
+    if case .needsSlab = prediction, freshSlab != object.slab, born[Int(object.slab)] {
+      grades.caches[cache].slabGrowth.count(false)
+    }
+    grades.caches[cache].misses[AddressMiss.allCases.firstIndex(of: miss) ?? 0] += 1
+    grades.caches[cache].takenUnseen += UInt64(slub.take(object, cpu: cpu))
+    settleReleases()
+  }
+
+  /// One free.
+  mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
+    let address = batch.address[row]
+    if address <= 16 || batch.flags[row].contains(.unknownPointer) { return }
+    let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
+    let page = address >> pageShift
+    var slab = slabOfPage.value(page) ?? -1
+    if slab < 0 {
+      slab = oldSlab(page, batch.name[row])
+      if slab < 0 {
+        grades.freesOfUnknown += 1
+        return
+      }
+    }
+    guard let object = slub.object(slab: slab, address: address) else {
+      grades.objectsOnUnknownPages += 1
+      return
+    }
+    if slub.isFree(object) { takenBefore(object, cpu) }
+    slub.free(object, cpu: cpu)
+    if !slub.released.isEmpty { settleReleases() }
+  }
+
+  /// An object that is freed although the model has it free was handed out unseen. If its slab was next in line on this
+  /// CPU, the kernel has used up the one before it and has this one in use.
+  private mutating func takenBefore(_ object: SlabObject, _ cpu: Int) {
+    let cache = slub.cache(ofSlab: object.slab)
+    if slub.slabInLine(cache: cache, cpu: cpu) == object.slab {
+      grades.caches[cache].takenUnseen += UInt64(slub.exhaustActive(cache: cache, cpu: cpu))
+      if case .object(let next) = slub.allocate(cache: cache, cpu: cpu) { slub.free(next, cpu: cpu) }
+    }
+    grades.caches[cache].takenUnseen += 1
+    slub.takeUnseen(object)
+  }
+
+  /// A slab from before the trace of which only a free is seen: it was full.
+  private mutating func oldSlab(_ page: UInt64, _ name: StringID) -> Int32 {
+    if blocks.value(page &- pageOffset) != nil { return -1 }
+    var identity = oldPageNodes[page]
+    if identity == nil, name != .none {
+      identity = classifier.kmallocIdentity(named: name) ?? .named(name)
+    }
+    guard let identity, let cache = identityCaches[identity] else { return -1 }
+    // The cache's own old slabs may have just been added.
+    if let known = slabOfPage.value(page) { return known }
+    let bytes = UInt64(1) << (pageShift + UInt64(slub.geometry(cache: cache).order))
+    return adopt(cache, (page << pageShift) & ~(bytes - 1), [], activeOn: nil)
+  }
+}

@@ -1,0 +1,195 @@
+public import KernelTypes
+public import TraceEvents
+
+/// The first pass over a trace: learns what a replay must know before it starts.
+///
+/// That is the cache of each kmem_cache request, the free objects that lay on slabs from before the trace (in the order
+/// the kernel handed them out), and whether requests were charged to control groups. Memory is bounded by the pages and
+/// objects of the machine, not by the trace's length.
+public struct TraceSurvey: ~Copyable {
+  /// A free object on a slab from before the trace, and the CPU it was first handed out on.
+  struct StartObject {
+    var address: UInt64
+    var cpu: UInt16
+  }
+
+  /// What is known of a page: the kind of objects on it.
+  private struct PageFact: BitwiseCopyable {
+    /// A site's number, or −1 − (class × 8 + variant) of a kmalloc class.
+    var node: Int32
+    /// The number of the first event on the page in its present use.
+    var since: UInt64
+  }
+
+  /// The last event of an object on a page that is still in use.
+  private struct ObjectFact: BitwiseCopyable {
+    var node: Int32
+    var isLive: Bool
+    var ordinal: UInt64
+  }
+
+  private let pageShift: UInt64
+  private let pageOffset: UInt64
+  private var classifier: RequestClassifier
+  /// The kmem_cache requests seen and the caches they used.
+  public internal(set) var evidence = CacheEvidence()
+  private var pages = AddressTable(filler: PageFact(node: 0, since: 0))
+  private var objects = AddressTable(filler: ObjectFact(node: 0, isLive: false, ordinal: 0))
+  // The number of events before the one looked at.
+  private var ordinal: UInt64 = 0
+  /// Objects that were handed out unseen, found out by their frees.
+  var unseen = UnseenAllocations()
+  // Bits for page frames seen in page events: those pages are not "from before the trace" any more.
+  private var framesSeen = AddressTable(filler: UInt64(0))
+  // Bits for object addresses (by eights) on old pages whose first event was seen.
+  private var touched = AddressTable(filler: UInt64(0))
+  var startObjects: [(address: UInt64, node: Int32, cpu: UInt16)] = []
+  // What old pages hold, also where only frees were seen on them.
+  var oldPages = AddressTable(filler: Int32(0))
+  /// Whether any allocation was charged to a control group.
+  public private(set) var sawAccounted = false
+
+  /// Prepares a pass; `pageOffset` is the direct map's distance in pages (see `DirectMap`).
+  public init(profile: KernelProfile, pageOffset: UInt64, strings: StringInterner) {
+    pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
+    self.pageOffset = pageOffset
+    classifier = RequestClassifier(profile: profile, strings: strings)
+  }
+
+  /// Looks at the events of a batch.
+  public mutating func consume(_ batch: borrowing EventBatch) {
+    for row in 0..<batch.count {
+      ordinal &+= 1
+      switch batch.kind[row] {
+      case .kmalloc, .kmallocNode:
+        guard let sizeClass = classifier.classes.index(bytes: batch.requestedBytes[row]) else { continue }
+        let variant = classifier.variant(gfp: batch.gfp[row])
+        allocated(batch, row, node: -1 - Int32(sizeClass * 8 + variant))
+      case .kmemCacheAlloc, .kmemCacheAllocNode:
+        let site = evidence.site(
+          callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row],
+          allocatedBytes: batch.allocatedBytes[row])
+        if batch.name[row] != .none { evidence.observe(site: site, name: batch.name[row]) }
+        allocated(batch, row, node: Int32(site))
+      case .kfree, .kmemCacheFree:
+        freed(batch, row)
+      case .mmPageAlloc:
+        see(frame: batch.address[row], order: Int(batch.order[row]))
+      case .mmPageFree, .mmPageFreeDirect:
+        see(frame: batch.address[row], order: Int(batch.order[row]))
+        forget(page: batch.address[row] &+ pageOffset, order: min(Int(batch.order[row]), 10))
+      default: break
+      }
+    }
+  }
+
+  private mutating func allocated(_ batch: borrowing EventBatch, _ row: Int, node: Int32) {
+    if batch.flags[row].contains(.failed) { return }
+    if batch.flags[row].contains(.accounted) { sawAccounted = true }
+    let address = batch.address[row]
+    let page = address >> pageShift
+    objects.insert(address, ObjectFact(node: node, isLive: true, ordinal: ordinal))
+    if let fact = pages.value(page) {
+      if fact.node != node { observeNeighbours(node, fact.node) }
+    } else {
+      pages.insert(page, PageFact(node: node, since: ordinal))
+    }
+    if isOld(page), touch(address) {
+      startObjects.append((address, node, batch.cpu[row]))
+      oldPages.insert(page, node)
+    }
+  }
+
+  private mutating func observeNeighbours(_ node: Int32, _ other: Int32) {
+    if node >= 0 {
+      evidence.observe(site: Int(node), besides: rawIdentity(other))
+    } else if other >= 0 {
+      evidence.observe(site: Int(other), besides: rawIdentity(node))
+    }
+  }
+
+  private func rawIdentity(_ node: Int32) -> CacheEvidence.Identity {
+    if node >= 0 { return .site(Int(node)) }
+    let packed = Int(-1 - node)
+    return .kmalloc(sizeClass: packed / 8, variant: packed % 8)
+  }
+
+  private mutating func freed(_ batch: borrowing EventBatch, _ row: Int) {
+    let address = batch.address[row]
+    if address <= 16 { return }
+    let name = batch.name[row]
+    if let fact = objects.value(address) {
+      if fact.isLive {
+        if fact.node >= 0, name != .none { evidence.observe(site: Int(fact.node), name: name) }
+      } else {
+        unseen.add(address: address, after: fact.ordinal, freedAt: ordinal)
+      }
+      objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
+    } else if let fact = pages.value(address >> pageShift) {
+      // On a page that appeared in the trace an object can only be freed after it was handed out.
+      if !isOld(address >> pageShift) { unseen.add(address: address, after: fact.since, freedAt: ordinal) }
+      objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
+    }
+    if isOld(address >> pageShift) { _ = touch(address) }
+  }
+
+  /// Forgets the objects of a block that was given back.
+  private mutating func forget(page first: UInt64, order: Int) {
+    guard let fact = pages.value(first) else {
+      for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
+      return
+    }
+    let slot =
+      fact.node >= 0
+      ? evidence.sites[Int(fact.node)].allocatedBytes
+      : UInt64(classifier.classes.sizes[Int(-1 - fact.node) / 8])
+    let end = (first &+ Order.pages(order)) << pageShift
+    var address = first << pageShift
+    while slot > 0, address < end {
+      objects.remove(address)
+      address &+= slot
+    }
+    for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
+  }
+
+  private mutating func see(frame: UInt64, order: Int) {
+    for page in 0..<Order.pages(min(order, 10)) {
+      let frame = frame &+ page
+      let bit = UInt64(1) << (frame & 63)
+      let word = framesSeen.value(frame >> 6) ?? 0
+      if word & bit == 0 { framesSeen.insert(frame >> 6, word | bit) }
+    }
+  }
+
+  private func isOld(_ page: UInt64) -> Bool {
+    let frame = page &- pageOffset
+    guard let word = framesSeen.value(frame >> 6) else { return true }
+    return word & (1 << (frame & 63)) == 0
+  }
+
+  /// Marks an object as seen; returns whether it was new.
+  private mutating func touch(_ address: UInt64) -> Bool {
+    let bit = UInt64(1) << ((address >> 3) & 63)
+    let word = touched.value(address >> 9) ?? 0
+    if word & bit != 0 { return false }
+    touched.insert(address >> 9, word | bit)
+    return true
+  }
+
+  /// Ends the pass: works out the caches.
+  public mutating func finish() {
+    unseen.seal()
+    let classifier = classifier
+    evidence.resolve { classifier.kmallocIdentity(named: $0) }
+  }
+
+  /// The cache of a node, after `finish`.
+  func identity(node: Int32) -> CacheEvidence.Identity {
+    node >= 0 ? evidence.identity(site: Int(node)) : rawIdentity(node)
+  }
+
+  /// What a page from before the trace holds, if an allocation on it was seen.
+  func identity(oldPage page: UInt64) -> CacheEvidence.Identity? {
+    oldPages.value(page).map { identity(node: $0) }
+  }
+}
