@@ -86,6 +86,17 @@ import TraceEvents
       ])
   }
 
+  @Test func aNameSpreadsFromPageToPage() throws {
+    let trace = ScriptedTrace()
+    allocate(trace, 0x1000, site: "known")
+    allocate(trace, 0x9000, site: "known")
+    trace.free(0x9000, kind: .kmemCacheFree, name: "dentry")
+    allocate(trace, 0x10C0, site: "second")
+    allocate(trace, 0x20C0, site: "second")
+    allocate(trace, 0x2180, site: "third")
+    #expect(try waste(trace, by: .cache).groups.map(\.key) == ["dentry"])
+  }
+
   @Test func namesThatComeAfterTheWindowStillCount() throws {
     let trace = ScriptedTrace()
     allocate(trace, 0x1000)

@@ -58,14 +58,18 @@ import TraceEvents
     return (waste.finish(strings: trace.strings), info.finish(strings: trace.strings))
   }
 
+  private func expectSnapshot(_ name: String, _ text: String) throws {
+    #expect(try text == ExpectedFiles.snapshot(name, insteadOf: text), "differs from Snapshots/\(name)")
+  }
+
   @Test func wasteLooksAsRecordedInEveryForm() throws {
     let trace = trace()
     let (result, _) = try run(trace, by: .callSite)
     let report = WasteReport(subject: subject(trace, result.pairing), result: result)
-    try Snapshots.expect(report.text(), equals: "waste.txt")
-    try Snapshots.expect(report.json(), equals: "waste.json")
-    try Snapshots.expect(report.markdown(), equals: "waste.md")
-    try Snapshots.expect(report.csv(), equals: "waste.csv")
+    try expectSnapshot("waste.txt", report.text())
+    try expectSnapshot("waste.json", report.json())
+    try expectSnapshot("waste.md", report.markdown())
+    try expectSnapshot("waste.csv", report.csv())
   }
 
   @Test func infoLooksAsRecordedInEveryForm() throws {
@@ -73,9 +77,9 @@ import TraceEvents
     let (waste, info) = try run(trace, by: .order)
     let report = InfoReport(
       subject: subject(trace, waste.pairing), result: info, waste: waste, strings: trace.strings)
-    try Snapshots.expect(report.text(), equals: "info.txt")
-    try Snapshots.expect(report.json(), equals: "info.json")
-    try Snapshots.expect(report.markdown(), equals: "info.md")
+    try expectSnapshot("info.txt", report.text())
+    try expectSnapshot("info.json", report.json())
+    try expectSnapshot("info.md", report.markdown())
   }
 
   @Test func textLinesFitATerminalAndHoldNoControlCharacters() throws {

@@ -42,44 +42,64 @@ extension WasteAnalysis {
     }
   }
 
-  private mutating func move(_ object: LiveObject, to name: StringID, isLive: Bool, countsFree: Bool) {
+  @discardableResult
+  private mutating func move(_ object: LiveObject, to name: StringID, isLive: Bool, countsFree: Bool) -> Int {
     let key = CacheKey.freedAs(name, site: Int(object.group)).packed
     let target = keys.index(key.first, key.second)
     addMissingGroups()
     ledger.move(object, to: target, isLive: isLive, countsFree: countsFree)
+    return target
   }
 
   /// Names the live objects whose site tells nothing by their neighbours: objects of the same size on the same page lie
   /// in the same slab, so they belong to the same cache.
   ///
   /// A neighbour that was freed counts only if the object was there already: the slab can't have changed hands between.
+  /// An object that gets a name is a neighbour with a name, so this goes on until nothing changes.
   mutating func resolveByNeighbours() {
-    var living = AddressTable<CacheEvidence.PageName>(filler: .init(name: .none, allocatedBytes: 0, sequence: 0))
-    var open: [(page: UInt64, object: LiveObject)] = []
+    while resolveOnce() {}
+  }
+
+  private mutating func resolveOnce() -> Bool {
+    var named = AddressTable<CacheNameEvidence.PageName>(filler: .init(name: .none, allocatedBytes: 0, sequence: 0))
+    var nameless: [UInt64] = []
     let pageSize = self.pageSize
     ledger.live.forEach { address, object in
       if object.group == WasteLedger.uncounted { return }
-      let site = evidence[Int(object.group)]
-      if !site.isSite { return }
-      let page = address / pageSize
-      if site.name == .none || site.isSeveral {
-        open.append((page, object))
-      } else {
-        living.insert(page, .init(name: site.name, allocatedBytes: object.allocatedBytes, sequence: 0))
+      let name = certainName(group: Int(object.group))
+      if name != .none {
+        named.insert(address / pageSize, .init(name: name, allocatedBytes: object.allocatedBytes, sequence: 0))
+      } else if evidence[Int(object.group)].isSite {
+        nameless.append(address)
       }
     }
-    for (page, object) in open {
+    var isChanged = false
+    for address in nameless {
+      guard let object = ledger.live.value(address) else { continue }
       var name = StringID.none
-      if let freed = evidence.pages.value(page), freed.allocatedBytes == object.allocatedBytes,
+      if let freed = evidence.pages.value(address / pageSize), freed.allocatedBytes == object.allocatedBytes,
         freed.sequence > object.sequence
       {
         name = freed.name
-      } else if let neighbour = living.value(page), neighbour.allocatedBytes == object.allocatedBytes {
+      } else if let neighbour = named.value(address / pageSize), neighbour.allocatedBytes == object.allocatedBytes {
         name = neighbour.name
       }
       if name == .none { continue }
       evidence.learn(name, site: Int(object.group))
-      move(object, to: name, isLive: true, countsFree: false)
+      let target = move(object, to: name, isLive: true, countsFree: false)
+      ledger.live.update(address) { $0.group = UInt32(truncatingIfNeeded: target) }
+      isChanged = true
+    }
+    return isChanged
+  }
+
+  /// The cache that all objects of a group belong to, if it is known.
+  private func certainName(group: Int) -> StringID {
+    let site = evidence[group]
+    if site.isSite { return site.isSeveral ? .none : site.name }
+    switch CacheKey(packed: keys[group]) {
+    case .freedAs(let name, _), .named(let name): return name
+    default: return .none
     }
   }
 }

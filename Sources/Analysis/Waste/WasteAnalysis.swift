@@ -17,7 +17,7 @@ public struct WasteAnalysis: ~Copyable {
 
   var ledger = WasteLedger()
   var keys = KeyTable()
-  var evidence = CacheEvidence()
+  var evidence = CacheNameEvidence()
   var marks: [RawMark] = []
   var marksOmitted: UInt64 = 0
   var sequence: UInt64 = 0

@@ -1,4 +1,5 @@
 public import TraceEvents
+import TraceInput
 
 /// A trace that is ready to be read.
 public struct OpenedTrace {
@@ -13,6 +14,10 @@ public struct OpenedTrace {
 
   /// Opens the file at a path, or standard input for `-`.
   public static func open(_ path: String) throws(TraceError) -> OpenedTrace {
-    throw TraceError(.unsupportedFormat, input: path, found: "no reader yet")
+    let source = try TraceInput.open(path: path)
+    return OpenedTrace(source: source) {
+      let progress = source.progress
+      return progress.totalBytes.map { Double(progress.bytesRead) / Double(max($0, 1)) }
+    }
   }
 }

@@ -1,7 +1,7 @@
 import KernelTypes
 
 /// What a trace says about the caches of objects whose allocation names none: names on frees, by site and by page.
-struct CacheEvidence: ~Copyable {
+struct CacheNameEvidence: ~Copyable {
   /// The names that frees gave to the objects of one site's group.
   struct SiteNames: BitwiseCopyable {
     var isSite = false
