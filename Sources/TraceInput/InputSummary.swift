@@ -1,0 +1,25 @@
+public import TraceEvents
+
+/// What is known about an input as a file.
+public struct InputSummary: Sendable, Equatable {
+  /// The name as the user gave it; `standard input` for `-`.
+  public var name: String
+  public var compression: TraceContext.Compression
+  /// The size as stored, in bytes; `nil` for a pipe.
+  public var byteSize: UInt64?
+
+  public init(name: String, compression: TraceContext.Compression, byteSize: UInt64?) {
+    self.name = name
+    self.compression = compression
+    self.byteSize = byteSize
+  }
+}
+
+/// Choices for reading a trace.
+public struct InputOptions: Sendable, Equatable {
+  /// Whether lines of a known shape may take the fast path. Both paths give the same events; tests and measurements
+  /// turn it off.
+  public var usesFastPath: Bool
+
+  public init(usesFastPath: Bool = true) { self.usesFastPath = usesFastPath }
+}

@@ -1,0 +1,85 @@
+import Glibc
+public import TraceEvents
+
+/// Opens traces: finds out what the bytes are and makes an event source of them.
+public enum TraceInput {
+  /// The path that means standard input.
+  public static let standardInputPath = "-"
+  private static let standardInputName = "standard input"
+
+  /// Opens the trace at `path`, or standard input for `-`.
+  ///
+  /// The format and the packing (plain, zstd, gzip) are recognised by the first bytes. Standard input can be opened
+  /// once; who needs two passes copies it with `SpooledInput` first.
+  ///
+  /// Throws `.cannotOpen`, `.cannotRead`, `.isDirectory`, `.empty`, `.unsupportedFormat` (known by name, not read),
+  /// `.unknownFormat` (binary), `.damagedCompression`.
+  public static func open(path: String, options: InputOptions = InputOptions()) throws(TraceError) -> FtraceTextSource {
+    if path == standardInputPath {
+      let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
+      return try open(bytes, name: standardInputName, options)
+    }
+    return try open(FileBytes(path: path), name: path, options)
+  }
+
+  /// Opens a trace that is in memory; `name` stands for it in messages.
+  public static func open(
+    bytes: [UInt8], name: String = "memory", options: InputOptions = InputOptions()
+  ) throws(TraceError) -> FtraceTextSource {
+    try open(MemoryBytes(bytes), name: name, options)
+  }
+
+  /// Opens a spooled input from its beginning, as often as needed.
+  public static func open(
+    _ spooled: SpooledInput, options: InputOptions = InputOptions()
+  ) throws(TraceError) -> FtraceTextSource {
+    try open(spooled.bytes(), name: spooled.name, options)
+  }
+
+  static func open(_ bytes: any ByteSource, name: String, _ options: InputOptions) throws(TraceError)
+    -> FtraceTextSource
+  {
+    let (content, compression) = try unpack(bytes, name: name)
+    let summary = InputSummary(name: name, compression: compression, byteSize: bytes.progress.totalBytes)
+    return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
+  }
+
+  /// The text inside `bytes`, decoded if it is packed.
+  static func unpack(
+    _ bytes: any ByteSource, name: String
+  ) throws(TraceError) -> (any ByteSource, TraceContext.Compression) {
+    let stored = try PeekedBytes(bytes, count: FormatDetector.headBytes)
+    let decoder: any ByteSource
+    let compression: TraceContext.Compression
+    let format = FormatDetector.detect(stored.head)
+    switch format {
+    case .zstd: (decoder, compression) = (try ZstdBytes(stored, name: name), .zstd)
+    case .gzip: (decoder, compression) = (try GzipBytes(stored, name: name), .gzip)
+    default:
+      if let refusal = FormatDetector.refusal(of: format, input: name) { throw refusal }
+      return (skippingMark(stored), .none)
+    }
+    let content = try PeekedBytes(decoder, count: FormatDetector.headBytes)
+    let inner = FormatDetector.detect(content.head)
+    let inside = " inside \(compression.rawValue) data"
+    if inner == .zstd || inner == .gzip {
+      throw TraceError(
+        .unsupportedFormat, input: name, found: "compressed data" + inside, expected: FormatDetector.expectation,
+        remedy: "Unpack one layer first.")
+    }
+    if inner == .empty, content.truncatedAt != nil {
+      throw TraceError(
+        .damagedCompression, input: name, at: content.truncatedAt.map { .byteOffset($0) },
+        found: "a \(compression.rawValue) stream that ends before its first byte of text",
+        expected: "an intact \(compression.rawValue) stream", remedy: "Copy the file again.")
+    }
+    if let refusal = FormatDetector.refusal(of: inner, input: name, inside: inside) { throw refusal }
+    return (skippingMark(content), compression)
+  }
+
+  /// Passes over the byte order mark that some editors put in front of UTF-8.
+  private static func skippingMark(_ bytes: PeekedBytes) -> PeekedBytes {
+    if bytes.head.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.skip(3) }
+    return bytes
+  }
+}
