@@ -65,8 +65,14 @@ public struct CacheEvidence {
     if case .site(let neighbour) = other { neighbours[neighbour].insert(.site(site)) }
   }
 
-  /// Whether frees gave a site more than one name.
-  public func isDivided(_ site: Int) -> Bool { names[site].count > 1 }
+  /// Whether frees gave any site more than one name; known after `resolve`.
+  public private(set) var hasDividedSites = false
+
+  /// Whether frees gave a request's site more than one name.
+  func isDivided(callSite: StringID, requestedBytes: UInt64, allocatedBytes: UInt64) -> Bool {
+    let key = AllocationSite(callSite: callSite, requestedBytes: requestedBytes, allocatedBytes: allocatedBytes)
+    return siteNumbers[key].map { names[$0].count > 1 } ?? false
+  }
 
   /// Draws the conclusions: afterwards `identity(site:)` answers.
   public mutating func resolve(kmallocIdentity: (StringID) -> Identity?) {
@@ -110,6 +116,7 @@ public struct CacheEvidence {
         index += 1
       }
     }
+    hasDividedSites = names.contains { $0.count > 1 }
     resolved = identities.enumerated().map { $1 ?? .site($0) }
   }
 

@@ -139,14 +139,14 @@ extension SlabFollower {
   }
 
   /// One free.
-  mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
+  mutating func free(_ batch: borrowing EventBatch, _ row: Int, _ directory: borrowing CacheDirectory) {
     let address = batch.address[row]
     if address <= 16 || batch.flags[row].contains(.unknownPointer) { return }
     let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
     let page = address >> pageShift
     var slab = slabOfPage.value(page) ?? -1
     if slab < 0 {
-      slab = oldSlab(page, batch.name[row])
+      slab = oldSlab(page, batch.name[row], directory)
       if slab < 0 {
         grades.freesOfUnknown += 1
         return
@@ -174,13 +174,15 @@ extension SlabFollower {
   }
 
   /// A slab from before the trace of which only a free is seen: it was full.
-  private mutating func oldSlab(_ page: UInt64, _ name: StringID) -> Int32 {
+  private mutating func oldSlab(
+    _ page: UInt64, _ name: StringID, _ directory: borrowing CacheDirectory
+  ) -> Int32 {
     if blocks.value(page &- pageOffset) != nil { return -1 }
     var identity = oldPageNodes[page]
     if identity == nil, name != .none {
-      identity = classifier.kmallocIdentity(named: name) ?? .named(name)
+      identity = directory.classifier.kmallocIdentity(named: name) ?? .named(name)
     }
-    guard let identity, let cache = identityCaches[identity] else { return -1 }
+    guard let identity, let cache = directory.cache(of: identity), cache < slub.cacheCount else { return -1 }
     // The cache's own old slabs may have just been added.
     if let known = slabOfPage.value(page) { return known }
     let bytes = UInt64(1) << (pageShift + UInt64(slub.geometry(cache: cache).order))

@@ -3,7 +3,10 @@ import MemoryModels
 import TraceEvents
 
 extension SlabFollower {
-  mutating func claimLarge(_ batch: borrowing EventBatch, _ row: Int, _ order: Int) {
+  /// A kmalloc that the page allocator served.
+  mutating func claimLarge(_ batch: borrowing EventBatch, _ row: Int) {
+    let order = Order.holding(bytes: batch.requestedBytes[row], pageSize: 1 << pageShift)
+    grades.allocatedBytes.count(batch.allocatedBytes[row] == (1 << pageShift) << UInt64(order))
     let head = (batch.address[row] >> pageShift) &- pageOffset
     blocks.update(head) { $0.use = .large }
   }

@@ -1,13 +1,13 @@
-public import KernelTypes
+import KernelTypes
 import MemoryModels
-public import TraceEvents
+import TraceEvents
 
 /// Drives a SLUB model along a trace that a SLUB kernel made, and grades every step.
 ///
 /// Before each allocation the model says what it would do; the trace says what the kernel did. Where they differ the
 /// difference is counted by kind and the model is put right, so that one miss doesn't spoil what follows. Slabs use the
 /// page frames that the trace gave to the kernel, so that predicted and traced addresses can be compared byte for byte.
-public struct SlabFollower: ~Copyable {
+struct SlabFollower: ~Copyable {
   /// A block of pages that the trace showed being taken.
   struct Block: BitwiseCopyable {
     enum Use: UInt8 { case unclaimed, slab, large }
@@ -25,16 +25,8 @@ public struct SlabFollower: ~Copyable {
   let pageShift: UInt64
   let pageOffset: UInt64
   let cpuLimit: Int
-  let maximumCacheBytes: UInt64
-  var classifier: RequestClassifier
-  var evidence: CacheEvidence
   var slub: SLUB
-  let strings: StringInterner
 
-  // Cache indices by kmalloc class × 8 + variant, by site, and by identity.
-  var kmallocCaches: [Int32]
-  var siteCaches: [Int32] = []
-  var identityCaches: [CacheEvidence.Identity: Int] = [:]
   /// Free objects on slabs from before the trace, in the order they were handed out, by cache identity.
   var startObjects: [CacheEvidence.Identity: [TraceSurvey.StartObject]] = [:]
   var oldPageNodes: [UInt64: CacheEvidence.Identity] = [:]
@@ -43,7 +35,6 @@ public struct SlabFollower: ~Copyable {
   var unseen: UnseenAllocations
   var ordinal: UInt64 = 0
   let infersUnseen: Bool
-  // Caches in which something was taken unseen.
   var slabOfPage = AddressTable(filler: Int32(-1))
   var blocks = AddressTable(filler: Block(order: 0, use: .unclaimed))
   var limbo = AddressTable(filler: Limbo(base: 0, cache: 0, order: 0))
@@ -53,18 +44,14 @@ public struct SlabFollower: ~Copyable {
   var born: [Bool] = []
 
   /// The results.
-  public internal(set) var grades = FollowGrades()
+  var grades = FollowGrades()
 
   /// Prepares to follow a trace; `survey` must be finished.
-  public init(profile: KernelProfile, pageOffset: UInt64, survey: consuming TraceSurvey, strings: StringInterner) {
+  init(profile: KernelProfile, pageOffset: UInt64, survey: borrowing TraceSurvey) {
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     cpuLimit = max(profile.cpuCount, 1)
-    maximumCacheBytes = UInt64(profile.kmalloc.maximumCacheSize)
-    classifier = RequestClassifier(profile: profile, strings: strings)
-    self.strings = strings
     slub = SLUB(profile: profile, cpuLimit: cpuLimit)
-    kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
     for object in survey.startObjects {
       startObjects[survey.identity(node: object.node), default: []].append(
         TraceSurvey.StartObject(address: object.address, cpu: object.cpu))
@@ -72,19 +59,27 @@ public struct SlabFollower: ~Copyable {
     var nodes: [UInt64: CacheEvidence.Identity] = [:]
     survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
     oldPageNodes = nodes
-    evidence = survey.evidence
     unseen = survey.unseen
     infersUnseen = !survey.unseen.intervals.isEmpty
   }
 
-  /// Replays the events of a batch.
-  public mutating func consume(_ batch: borrowing EventBatch) {
+  /// Replays the events of a batch; `caches` has the cache of each row.
+  mutating func consume(
+    _ batch: borrowing EventBatch, caches: UnsafeMutablePointer<Int32>, directory: borrowing CacheDirectory
+  ) {
     for row in 0..<batch.count {
       ordinal &+= 1
       switch batch.kind[row] {
-      case .kmalloc, .kmallocNode: kmalloc(batch, row)
-      case .kmemCacheAlloc, .kmemCacheAllocNode: cacheAllocation(batch, row)
-      case .kfree, .kmemCacheFree: free(batch, row)
+      case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode:
+        let cache = Int(caches[row])
+        if cache == CacheDirectory.large { claimLarge(batch, row) }
+        if cache < 0 { continue }
+        if cache >= slub.cacheCount { addCaches(directory) }
+        if batch.kind[row] == .kmalloc || batch.kind[row] == .kmallocNode {
+          grades.allocatedBytes.count(batch.allocatedBytes[row] == UInt64(slub.geometry(cache: cache).slotSize))
+        }
+        allocation(batch, row, servingCache(batch, row, cache, directory))
+      case .kfree, .kmemCacheFree: free(batch, row, directory)
       case .mmPageAlloc: pageAllocation(batch, row)
       case .mmPageFree, .mmPageFreeDirect: pageFree(batch, row)
       default: break
@@ -92,69 +87,23 @@ public struct SlabFollower: ~Copyable {
     }
   }
 
-  // MARK: - Which cache
-
-  private mutating func kmalloc(_ batch: borrowing EventBatch, _ row: Int) {
-    let requested = batch.requestedBytes[row]
-    if batch.flags[row].contains(.failed) { return }
-    guard let sizeClass = classifier.classes.index(bytes: requested) else {
-      let order = Order.holding(bytes: requested, pageSize: 1 << pageShift)
-      grades.allocatedBytes.count(batch.allocatedBytes[row] == (1 << pageShift) << UInt64(order))
-      claimLarge(batch, row, order)
-      return
-    }
-    let slot = sizeClass * 8 + classifier.variant(gfp: batch.gfp[row])
-    var cache = Int(kmallocCaches[slot])
-    if cache < 0 {
-      cache = makeCache(
-        .kmalloc(sizeClass: sizeClass, variant: slot & 7), slotSize: classifier.classes.sizes[sizeClass])
-      kmallocCaches[slot] = Int32(cache)
-    }
-    grades.allocatedBytes.count(batch.allocatedBytes[row] == UInt64(slub.geometry(cache: cache).slotSize))
-    allocation(batch, row, cache)
+  /// Where several caches are served from one place, the page says which, once something else on it did.
+  private func servingCache(
+    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ directory: borrowing CacheDirectory
+  ) -> Int {
+    guard directory.evidence.hasDividedSites, directory.isDivided(batch, row) else { return cache }
+    let slab = slabOfPage.value(batch.address[row] >> pageShift) ?? -1
+    if slab < 0 { return cache }
+    let other = slub.cache(ofSlab: slab)
+    return slub.geometry(cache: other).slotSize == slub.geometry(cache: cache).slotSize ? other : cache
   }
 
-  private mutating func cacheAllocation(_ batch: borrowing EventBatch, _ row: Int) {
-    let allocated = batch.allocatedBytes[row]
-    if batch.flags[row].contains(.failed) || allocated == 0 || allocated > 1 << 24 { return }
-    let site = evidence.site(
-      callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row], allocatedBytes: allocated)
-    while siteCaches.count <= site { siteCaches.append(-1) }
-    var cache = Int(siteCaches[site])
-    if cache < 0 {
-      cache = makeCache(evidence.identity(site: site), slotSize: Int(allocated))
-      siteCaches[site] = Int32(cache)
-    }
-    if slub.geometry(cache: cache).slotSize != Int(allocated) { return }
-    if evidence.isDivided(site) {
-      // Several caches are served from this place: the page says which, once something else on it did.
-      let slab = slabOfPage.value(batch.address[row] >> pageShift) ?? -1
-      if slab >= 0, slub.geometry(cache: slub.cache(ofSlab: slab)).slotSize == Int(allocated) {
-        cache = slub.cache(ofSlab: slab)
-      }
-    }
-    allocation(batch, row, cache)
-  }
-
-  mutating func makeCache(_ identity: CacheEvidence.Identity, slotSize: Int) -> Int {
-    if let known = identityCaches[identity] { return known }
-    let cache = slub.addCache(name: name(of: identity, slotSize: slotSize), slotSize: slotSize)
-    identityCaches[identity] = cache
-    grades.caches.append(FollowGrades.CacheGrades())
-    if case .kmalloc(let sizeClass, let variant) = identity { kmallocCaches[sizeClass * 8 + variant] = Int32(cache) }
-    seedOldSlabs(identity, cache)
-    return cache
-  }
-
-  private func name(of identity: CacheEvidence.Identity, slotSize: Int) -> String {
-    switch identity {
-    case .kmalloc(let sizeClass, let variant):
-      return classifier.classes.name(index: sizeClass, variant: SizeClasses.Variant(rawValue: variant) ?? .normal)
-    case .named(let name):
-      return strings.string(name)
-    case .site(let site):
-      let text = strings.string(evidence.sites[site].callSite)
-      return "(\(slotSize) B, \(text.prefix { $0 != "+" }))"
+  private mutating func addCaches(_ directory: borrowing CacheDirectory) {
+    while slub.cacheCount < directory.entries.count {
+      let entry = directory.entries[slub.cacheCount]
+      let cache = slub.addCache(name: entry.name, slotSize: entry.slotSize)
+      grades.caches.append(FollowGrades.CacheGrades())
+      seedOldSlabs(entry.identity, cache)
     }
   }
 
@@ -206,9 +155,4 @@ public struct SlabFollower: ~Copyable {
   mutating func unregister(_ base: UInt64, _ order: Int) {
     for page in 0..<Order.pages(order) { slabOfPage.remove((base >> pageShift) + page) }
   }
-}
-
-extension SlabFollower {
-  /// The name of a cache.
-  public func cacheName(_ cache: Int) -> String { slub.name(cache: cache) }
 }

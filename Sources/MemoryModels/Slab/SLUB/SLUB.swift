@@ -62,6 +62,8 @@ public struct SLUB: ~Copyable {
     var partialTail: Int32 = -1
     var partialCount = 0
     var slabs = 0
+    var slots = 0
+    var pages: UInt64 = 0
     var liveObjects = 0
     var freeLinks: [Int] = []
     var peakSlabs = 0
@@ -145,6 +147,8 @@ public struct SLUB: ~Copyable {
     slab.place = .full
     slabs[Int(id)] = slab
     caches[cache].slabs += 1
+    caches[cache].slots += objects
+    caches[cache].pages += Order.pages(order)
     caches[cache].peakSlabs = max(caches[cache].peakSlabs, caches[cache].slabs)
     slabPages += Order.pages(order)
     return id
@@ -156,6 +160,8 @@ public struct SLUB: ~Copyable {
     let cache = Int(slab.cache)
     caches[cache].freeLinks.append(slab.links)
     caches[cache].slabs -= 1
+    caches[cache].slots -= Int(slab.objects)
+    caches[cache].pages -= Order.pages(Int(slab.order))
     caches[cache].releases += 1
     slabPages -= Order.pages(Int(slab.order))
     slabs[Int(id)].place = .unused

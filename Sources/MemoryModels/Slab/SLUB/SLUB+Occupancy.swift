@@ -1,0 +1,45 @@
+extension SLUB {
+  /// How full a cache's slabs are.
+  public struct Occupancy: Hashable, Sendable {
+    public var slabs: Int
+    public var pages: Int
+    /// Slots in all slabs.
+    public var slots: Int
+    /// Objects handed out.
+    public var liveObjects: Int
+    /// Bytes in slots that are not handed out.
+    public var freeSlotBytes: Int
+    /// Bytes of slabs after their last slot.
+    public var paddingBytes: Int
+    /// The most slabs the cache ever had.
+    public var peakSlabs: Int
+    /// Slabs taken from the page allocator so far.
+    public var growths: Int
+    /// Slabs given back so far.
+    public var releases: Int
+  }
+
+  /// How full a cache's slabs are now.
+  public func occupancy(cache index: Int) -> Occupancy {
+    let cache = caches[index]
+    let slots = cache.slots
+    let bytes = Int(cache.pages) * pageSize
+    return Occupancy(
+      slabs: cache.slabs, pages: Int(cache.pages), slots: slots, liveObjects: cache.liveObjects,
+      freeSlotBytes: (slots - cache.liveObjects) * cache.geometry.slotSize,
+      paddingBytes: bytes - slots * cache.geometry.slotSize, peakSlabs: cache.peakSlabs, growths: cache.growths,
+      releases: cache.releases)
+  }
+
+  /// What slabinfo would print as a cache's active objects: all slots but the free ones of slabs on the node's list.
+  /// Follows `get_slabinfo` in mm/slub.c, Linux 6.1.
+  public func slabinfoActiveObjects(cache index: Int) -> Int {
+    var free = 0
+    var id = caches[index].partialHead
+    while id >= 0 {
+      free += Int(slabs[Int(id)].objects - slabs[Int(id)].inUse)
+      id = slabs[Int(id)].next
+    }
+    return caches[index].slots - free
+  }
+}

@@ -1,0 +1,113 @@
+import KernelTypes
+import TraceEvents
+
+/// The caches of a replay: says for each request which cache serves it, and what that cache is called.
+///
+/// Caches are numbered in the order in which their first request appears; every model of a replay uses these numbers.
+struct CacheDirectory {
+  /// One cache.
+  struct Entry {
+    var identity: CacheEvidence.Identity
+    var name: String
+    /// The distance between objects in bytes.
+    var slotSize: Int
+    /// The size of the objects asked for, in bytes: the class for kmalloc, `bytes_req` of the first request otherwise.
+    var objectSize: Int
+  }
+
+  /// What `resolve` gives rows that no cache serves.
+  static let notServed: Int32 = -1
+  /// What `resolve` gives kmalloc rows that go to the page allocator.
+  static let large: Int32 = -2
+
+  private(set) var entries: [Entry] = []
+  private(set) var evidence: CacheEvidence
+  var classifier: RequestClassifier
+  private let strings: StringInterner
+  private var kmallocCaches: [Int32]
+  private var siteCaches: [Int32] = []
+  private var identityCaches: [CacheEvidence.Identity: Int32] = [:]
+
+  init(profile: KernelProfile, evidence: CacheEvidence, strings: StringInterner) {
+    classifier = RequestClassifier(profile: profile, strings: strings)
+    self.evidence = evidence
+    self.strings = strings
+    kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
+  }
+
+  /// Fills `caches` with the cache of each allocation in a batch; other rows get `notServed`.
+  mutating func resolve(_ batch: borrowing EventBatch, into caches: UnsafeMutablePointer<Int32>) {
+    for row in 0..<batch.count {
+      switch batch.kind[row] {
+      case .kmalloc, .kmallocNode: caches[row] = kmalloc(batch, row)
+      case .kmemCacheAlloc, .kmemCacheAllocNode: caches[row] = cacheRequest(batch, row)
+      default: caches[row] = Self.notServed
+      }
+    }
+  }
+
+  private mutating func kmalloc(_ batch: borrowing EventBatch, _ row: Int) -> Int32 {
+    let requested = batch.requestedBytes[row]
+    if requested == 0 || batch.flags[row].contains(.failed) { return Self.notServed }
+    guard let sizeClass = classifier.classes.index(bytes: requested) else { return Self.large }
+    let slot = sizeClass * 8 + classifier.variant(gfp: batch.gfp[row])
+    if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
+    let size = classifier.classes.sizes[sizeClass]
+    let cache = make(.kmalloc(sizeClass: sizeClass, variant: slot & 7), slotSize: size, objectSize: size)
+    kmallocCaches[slot] = cache
+    return cache
+  }
+
+  private mutating func cacheRequest(_ batch: borrowing EventBatch, _ row: Int) -> Int32 {
+    let allocated = batch.allocatedBytes[row]
+    // No cache has objects of more than a few MiB; a larger number is a damaged line's.
+    if allocated == 0 || allocated > 1 << 24 || batch.flags[row].contains(.failed) { return Self.notServed }
+    let requested = batch.requestedBytes[row]
+    let site = evidence.site(callSite: batch.callSite[row], requestedBytes: requested, allocatedBytes: allocated)
+    while siteCaches.count <= site { siteCaches.append(-1) }
+    if siteCaches[site] >= 0 { return siteCaches[site] }
+    let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(requested))
+    if entries[Int(cache)].slotSize != Int(allocated) {
+      // A name that serves two sizes is two caches (one was destroyed, or names were cut short).
+      let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(requested))
+      siteCaches[site] = other
+      return other
+    }
+    siteCaches[site] = cache
+    return cache
+  }
+
+  /// Whether objects of several caches come from the place of a request.
+  func isDivided(_ batch: borrowing EventBatch, _ row: Int) -> Bool {
+    evidence.hasDividedSites && evidence.isDivided(
+      callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row],
+      allocatedBytes: batch.allocatedBytes[row])
+  }
+
+  /// The number of a cache that is already in use.
+  func cache(of identity: CacheEvidence.Identity) -> Int? {
+    identityCaches[identity].map { Int($0) }
+  }
+
+  private mutating func make(_ identity: CacheEvidence.Identity, slotSize: Int, objectSize: Int) -> Int32 {
+    if let known = identityCaches[identity] { return known }
+    let cache = Int32(entries.count)
+    entries.append(
+      Entry(identity: identity, name: name(of: identity, slotSize), slotSize: slotSize, objectSize: objectSize))
+    identityCaches[identity] = cache
+    if case .kmalloc(let sizeClass, let variant) = identity { kmallocCaches[sizeClass * 8 + variant] = cache }
+    return cache
+  }
+
+  private func name(of identity: CacheEvidence.Identity, _ slotSize: Int) -> String {
+    switch identity {
+    case .kmalloc(let sizeClass, let variant):
+      return classifier.classes.name(index: sizeClass, variant: SizeClasses.Variant(rawValue: variant) ?? .normal)
+    case .named(let name):
+      return strings.string(name)
+    case .site(let site):
+      let text = strings.string(evidence.sites[site].callSite)
+      return "(unknown \(slotSize) B, \(text.prefix { $0 != "+" }))"
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/// What an allocator holds at one moment.
+public struct SlabFigures: Sendable, Hashable {
+  /// Pages in slabs and, where the kernel counts them so, in large kmallocs.
+  public var slabPages: UInt64 = 0
+  /// Objects handed out and not yet given back whose allocation the replay saw.
+  public var live = Amount()
+  /// Bytes in free slots of slabs.
+  public var freeSlotBytes: UInt64 = 0
+  /// Bytes of slabs after their last slot.
+  public var paddingBytes: UInt64 = 0
+  /// Bytes of the allocator's own data inside slab pages.
+  public var managementBytes: UInt64 = 0
+}
+
+/// The state of a replay at one moment of the trace.
+public struct ReplayMoment: Sendable, Hashable {
+  /// Nanoseconds since the trace's first event.
+  public var atNanoseconds: UInt64
+  /// The marker's text, for moments at a trace marker.
+  public var text: String
+  public var modelled: SlabFigures
+  /// Slab pages that the trace shows as held: taken for slabs or large kmallocs in the trace and not yet given back.
+  public var observedSlabPages: UInt64?
+  /// Free pages of the modelled machine.
+  public var freePages: UInt64
+}

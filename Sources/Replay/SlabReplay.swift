@@ -1,0 +1,202 @@
+import KernelTypes
+import MemoryModels
+import TraceEvents
+
+/// Replays a trace's requests through an allocator model on a modelled machine, with no help from the trace's addresses.
+///
+/// The trace only says who asks for what and what is given back. The pages that the traced kernel took for its own slabs
+/// are put back as soon as they are recognised, because the model takes its own; all other page events stay, as the
+/// background against which the model runs.
+struct SlabReplay: ~Copyable {
+  /// An object that is handed out: by the traced kernel at an address, by the model somewhere else.
+  struct LiveObject: BitwiseCopyable {
+    var object: SlabObject
+    /// The cache, or `CacheDirectory.large`.
+    var cache: Int32
+    var requested: UInt32
+    /// The slot's size, or for large objects the order of the block.
+    var allocated: UInt32
+    /// For large objects: the model's page frame.
+    var frame: UInt64
+  }
+
+  private let pageSize: UInt64
+  private let cpuLimit: Int
+  var slub: SLUB
+  var pages: PageSupply
+  var live = AddressTable(
+    filler: LiveObject(object: .none, cache: 0, requested: 0, allocated: 0, frame: 0), minimumCapacity: 1024)
+
+  // By cache: what is live.
+  private(set) var liveByCache: [Amount] = []
+  private(set) var liveTotal = Amount()
+  private(set) var totalRequests = Amount()
+  private(set) var largePages: UInt64 = 0
+  private(set) var largeAllocations: UInt64 = 0
+  private(set) var pageAllocations = [UInt64](repeating: 0, count: 12)
+  private(set) var pageFrees = [UInt64](repeating: 0, count: 12)
+  private(set) var peakSlabPages: UInt64 = 0
+  private(set) var freesOfUnseen: UInt64 = 0
+  private(set) var allocationsOfLive: UInt64 = 0
+  private(set) var failedGrowths: UInt64 = 0
+
+  init(profile: KernelProfile, pages: consuming PageSupply) {
+    pageSize = UInt64(profile.pageSize)
+    cpuLimit = max(profile.cpuCount, 1)
+    slub = SLUB(profile: profile, cpuLimit: cpuLimit)
+    self.pages = pages
+  }
+
+  mutating func consume(
+    _ batch: borrowing EventBatch, caches: UnsafeMutablePointer<Int32>, directory: borrowing CacheDirectory
+  ) {
+    for row in 0..<batch.count {
+      switch batch.kind[row] {
+      case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode:
+        let cache = caches[row]
+        if cache == CacheDirectory.notServed { continue }
+        if Int(cache) >= slub.cacheCount { addCaches(directory) }
+        allocate(batch, row, cache)
+      case .kfree, .kmemCacheFree: free(batch, row)
+      case .mmPageAlloc: pages.taken(batch, row)
+      case .mmPageFree, .mmPageFreeDirect: pages.givenBack(batch, row)
+      default: break
+      }
+    }
+  }
+
+  private mutating func addCaches(_ directory: borrowing CacheDirectory) {
+    while slub.cacheCount < directory.entries.count {
+      let entry = directory.entries[slub.cacheCount]
+      _ = slub.addCache(name: entry.name, slotSize: entry.slotSize)
+      liveByCache.append(Amount())
+    }
+  }
+
+  private mutating func allocate(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int32) {
+    let address = batch.address[row]
+    let requested = batch.requestedBytes[row]
+    let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
+    pages.claim(address: address, cpu: cpu)
+    if cache == CacheDirectory.large {
+      allocateLarge(batch, row, cpu)
+      return
+    }
+    let object: SlabObject
+    switch slub.allocate(cache: Int(cache), cpu: cpu) {
+    case .object(let found): object = found
+    case .needsSlab(let order):
+      guard let grown = grow(Int(cache), cpu, order, batch.migrateType[row]) else { return }
+      object = grown
+    }
+    let size = UInt32(truncatingIfNeeded: slub.geometry(cache: Int(cache)).slotSize)
+    remember(
+      address,
+      LiveObject(
+        object: object, cache: cache, requested: UInt32(clamping: requested), allocated: size, frame: 0), cpu)
+    liveByCache[Int(cache)].add(requested: requested, allocated: UInt64(size))
+    liveTotal.add(requested: requested, allocated: UInt64(size))
+    totalRequests.add(requested: requested, allocated: UInt64(size))
+  }
+
+  @inline(never)
+  private mutating func grow(_ cache: Int, _ cpu: Int, _ order: Int, _ migrateType: UInt8) -> SlabObject? {
+    var order = order
+    var frame = pages.allocate(order: order, cpu: cpu)
+    if frame == nil {
+      // Follows `allocate_slab` in mm/slub.c, Linux 6.1: the smallest block that holds one object is tried next.
+      order = slub.geometry(cache: cache).minimumOrder
+      frame = pages.allocate(order: order, cpu: cpu)
+    }
+    guard let frame else {
+      failedGrowths += 1
+      return nil
+    }
+    pageAllocations[min(order, 11)] += 1
+    let object = slub.addSlab(cache: cache, cpu: cpu, base: frame * pageSize, order: order)
+    notePeak()
+    releaseSlabs(cpu)
+    return object
+  }
+
+  private mutating func allocateLarge(_ batch: borrowing EventBatch, _ row: Int, _ cpu: Int) {
+    let requested = batch.requestedBytes[row]
+    let order = Order.holding(bytes: requested, pageSize: pageSize)
+    guard order <= 11, let frame = pages.allocate(order: order, cpu: cpu) else {
+      failedGrowths += 1
+      return
+    }
+    largeAllocations += 1
+    largePages += Order.pages(order)
+    pageAllocations[min(order, 11)] += 1
+    notePeak()
+    remember(
+      batch.address[row],
+      LiveObject(
+        object: .none, cache: CacheDirectory.large, requested: UInt32(clamping: requested), allocated: UInt32(order),
+        frame: frame), cpu)
+    liveTotal.add(requested: requested, allocated: pageSize << UInt64(order))
+    totalRequests.add(requested: requested, allocated: pageSize << UInt64(order))
+  }
+
+  @inline(__always)
+  private mutating func remember(_ address: UInt64, _ object: LiveObject, _ cpu: Int) {
+    if let old = live.insert(address, object) {
+      // The old object's free was not seen.
+      allocationsOfLive &+= 1
+      giveBack(old, cpu)
+    }
+  }
+
+  private mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
+    let address = batch.address[row]
+    if address <= 16 { return }
+    guard let object = live.remove(address) else {
+      freesOfUnseen &+= 1
+      return
+    }
+    giveBack(object, min(Int(batch.cpu[row]), cpuLimit - 1))
+  }
+
+  private mutating func giveBack(_ object: LiveObject, _ cpu: Int) {
+    if object.cache == CacheDirectory.large {
+      let order = Int(object.allocated)
+      pages.free(frame: object.frame, order: order, cpu: cpu)
+      largePages -= Order.pages(order)
+      pageFrees[min(order, 11)] += 1
+      liveTotal.remove(requested: UInt64(object.requested), allocated: pageSize << UInt64(order))
+      return
+    }
+    liveByCache[Int(object.cache)].remove(requested: UInt64(object.requested), allocated: UInt64(object.allocated))
+    liveTotal.remove(requested: UInt64(object.requested), allocated: UInt64(object.allocated))
+    slub.free(object.object, cpu: cpu)
+    if !slub.released.isEmpty { releaseSlabs(cpu) }
+  }
+
+  private mutating func releaseSlabs(_ cpu: Int) {
+    for slab in slub.released {
+      pages.free(frame: slab.base / pageSize, order: slab.order, cpu: cpu)
+      pageFrees[min(slab.order, 11)] += 1
+    }
+    slub.released.removeAll(keepingCapacity: true)
+  }
+
+  @inline(__always)
+  private mutating func notePeak() {
+    let pages = slub.slabPages + largePages
+    if pages > peakSlabPages { peakSlabPages = pages }
+  }
+
+  /// What the model holds now.
+  func figures(countsLargeAsSlab: Bool) -> SlabFigures {
+    var figures = SlabFigures()
+    figures.slabPages = slub.slabPages + (countsLargeAsSlab ? largePages : 0)
+    figures.live = liveTotal
+    for cache in 0..<slub.cacheCount {
+      let occupancy = slub.occupancy(cache: cache)
+      figures.freeSlotBytes += UInt64(occupancy.freeSlotBytes)
+      figures.paddingBytes += UInt64(occupancy.paddingBytes)
+    }
+    return figures
+  }
+}
