@@ -1,5 +1,6 @@
 import Analysis
 import KernelTypes
+import Replay
 import TestSupport
 import Testing
 import TraceEvents

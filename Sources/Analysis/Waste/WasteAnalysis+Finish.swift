@@ -1,4 +1,5 @@
 public import KernelTypes
+import Replay
 import TraceEvents
 
 /// What the names in a result depend on besides the trace's events.

@@ -1,4 +1,5 @@
 import KernelTypes
+import Replay
 
 /// A live object, as the ledger remembers it.
 struct LiveObject: BitwiseCopyable {
@@ -13,7 +14,7 @@ struct LiveObject: BitwiseCopyable {
 }
 
 /// The sums of one group.
-struct GroupSums: BitwiseCopyable {
+struct GroupSums {
   var total = Amount()
   var frees: UInt64 = 0
   var live = Amount()

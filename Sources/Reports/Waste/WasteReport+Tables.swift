@@ -1,4 +1,5 @@
 import Analysis
+import Replay
 import TraceEvents
 
 extension WasteReport {

@@ -1,19 +1,6 @@
-/// So many objects and their bytes: what callers asked for, and what the allocator gave them.
-///
-/// Sums wrap instead of trapping; each object is below 4 GiB, so no trace reaches that.
-public struct Amount: Sendable, Equatable, BitwiseCopyable {
-  public var objects: UInt64 = 0
-  /// Bytes asked for (`bytes_req`).
-  public var requestedBytes: UInt64 = 0
-  /// Bytes given (`bytes_alloc`).
-  public var allocatedBytes: UInt64 = 0
+public import Replay
 
-  public init(objects: UInt64 = 0, requestedBytes: UInt64 = 0, allocatedBytes: UInt64 = 0) {
-    self.objects = objects
-    self.requestedBytes = requestedBytes
-    self.allocatedBytes = allocatedBytes
-  }
-
+extension Amount {
   /// Bytes given beyond what was asked for; negative only if a trace says that less was given.
   public var wastedBytes: Int64 { Int64(bitPattern: allocatedBytes &- requestedBytes) }
 
@@ -36,6 +23,7 @@ public struct Amount: Sendable, Equatable, BitwiseCopyable {
     allocatedBytes &+= other.allocatedBytes
   }
 
+  // Sums wrap instead of trapping: each object is below 4 GiB, so no trace reaches that.
   @inline(__always)
   mutating func addObject(_ requested: UInt32, _ allocated: UInt32) {
     objects &+= 1
