@@ -23,4 +23,10 @@ public struct Amount: Sendable, Hashable {
     requestedBytes &-= requested
     allocatedBytes &-= allocated
   }
+
+  static func - (left: Amount, right: Amount) -> Amount {
+    Amount(
+      objects: left.objects &- right.objects, requestedBytes: left.requestedBytes &- right.requestedBytes,
+      allocatedBytes: left.allocatedBytes &- right.allocatedBytes)
+  }
 }
