@@ -57,8 +57,8 @@ let package = Package(
     tests("MemoryModels"),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),
     tests("Analysis", ["TraceInput", "TraceEvents", "KernelTypes"]),
-    tests("Reports", ["Analysis", "TraceEvents"]),
-    tests("KmemreplayCLI"),
+    tests("Reports", ["Analysis", "TraceEvents", "KernelTypes"]),
+    tests("KmemreplayCLI", ["TraceEvents", "KernelTypes"]),
   ],
   swiftLanguageModes: [.v6]
 )

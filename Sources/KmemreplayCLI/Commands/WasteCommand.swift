@@ -1,0 +1,77 @@
+import Analysis
+import ArgumentParser
+import KernelTypes
+import Reports
+import TraceEvents
+
+/// `waste`: where requested and allocated bytes differ.
+struct WasteCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "waste",
+    abstract: "Where requested and allocated bytes differ: at the end, at the peak, in total.",
+    discussion: """
+      Example: kmemreplay waste trace.txt --by cache --from mark:start
+      """)
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @Option(name: .long, help: "What waste is summed up by.")
+  var by: WasteGrouping = .callSite
+
+  @Option(name: .long, help: "Which objects count.")
+  var events: EventFamily = .all
+
+  @Option(name: .long, help: "Whose waste comes first: that at the end, at the peak, or in total.")
+  var sort: WasteOrder = .live
+
+  func validate() throws { try output.require([.text, .json, .markdown, .csv], command: "waste") }
+
+  func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    let destination = try output.openDestination(environment, input: input.trace)
+    let symbols = try input.symbols.map(SymbolFile.read)
+    var run = try TraceRun(input, environment)
+    var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
+    var batch = EventBatch()
+    while let parts = try run.next(&batch) {
+      for part in parts { analysis.consume(batch, part, strings: run.strings) }
+    }
+    let subject = try run.finish(pairing: analysis.pairing)
+    try Self.requireSlabEvents(subject)
+    let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
+    let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
+    try destination.write(render(report))
+    return run.status(subject, environment)
+  }
+
+  private func render(_ report: WasteReport) throws -> String {
+    switch output.format {
+    case .json: try report.json()
+    case .markdown: report.markdown()
+    case .csv: report.csv()
+    case .text, .html: report.text()
+    }
+  }
+
+  private static func requireSlabEvents(_ subject: ReportSubject) throws {
+    let counts = subject.quality.statistics.eventsByKind
+    let isSlab = EventKind.allCases.contains { kind in
+      (kind.isObjectAllocation || kind.isObjectFree) && counts[Int(kind.rawValue)] > 0
+    }
+    if isSlab { return }
+    throw CommandFailure(
+      "\(subject.name): holds no slab events (kmalloc, kmem_cache_alloc, kfree, …), only "
+        + "\(Units.count(subject.quality.statistics.events)) others. Record the whole kmem group: "
+        + "`trace-cmd record -e kmem`")
+  }
+}
+
+extension ReportSubject {
+  /// How names depend on this trace's kernel.
+  func wasteNaming(symbols: SymbolTable?) -> WasteNaming {
+    WasteNaming(
+      usesUnitSuffixes: !profile.era.isBefore(KernelVersion(5, 4)),
+      hasReclaimableCaches: profile.era.isAtLeast(KernelVersion(5, 4)),
+      hasHashedPointers: quality.hasHashedPointers, symbols: symbols)
+  }
+}

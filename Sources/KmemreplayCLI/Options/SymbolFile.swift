@@ -1,0 +1,34 @@
+import Glibc
+import KernelTypes
+
+/// Reads the file of `--symbols`.
+enum SymbolFile {
+  /// The symbols of a kallsyms or System.map file.
+  static func read(_ path: String) throws -> SymbolTable {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))") }
+    defer { close(descriptor) }
+    var reader = SymbolTableReader()
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count == 0 { break }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))")
+      }
+      reader.read(buffer[..<count])
+    }
+    let hidesAddresses = reader.hidesAddresses
+    let table = reader.finish()
+    if hidesAddresses {
+      throw CommandFailure(
+        "\(path): all addresses are zero. The kernel hides them from ordinary users; copy it as root, "
+          + "with kernel.kptr_restrict=0")
+    }
+    if table.count == 0 {
+      throw CommandFailure("\(path): holds no code symbols; expected lines such as `ffffffff81000000 T _text`")
+    }
+    return table
+  }
+}

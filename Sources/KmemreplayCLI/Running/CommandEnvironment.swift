@@ -1,0 +1,23 @@
+public import TraceEvents
+
+/// Everything outside that a command touches, so that tests can run commands in process.
+public struct CommandEnvironment {
+  /// Standard output.
+  public var output: any TextSink
+  /// Standard error.
+  public var errors: any TextSink
+  /// Whether standard error is a terminal, where progress may be shown.
+  public var showsProgress: Bool
+  /// Opens the trace at a path; `-` is standard input.
+  public var openTrace: (String) throws(TraceError) -> OpenedTrace
+
+  public init(
+    output: any TextSink, errors: any TextSink, showsProgress: Bool = false,
+    openTrace: @escaping (String) throws(TraceError) -> OpenedTrace = OpenedTrace.open
+  ) {
+    self.output = output
+    self.errors = errors
+    self.showsProgress = showsProgress
+    self.openTrace = openTrace
+  }
+}

@@ -1,0 +1,48 @@
+/// Text from a trace, made fit for a terminal or a document: a trace may hold anything.
+public enum SafeText {
+  /// Replaces control characters, so that nothing in a trace can move the cursor or change colours.
+  public static func printable(_ text: String) -> String {
+    if text.unicodeScalars.allSatisfy({ !isControl($0) }) { return text }
+    var clean = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars { clean.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+    return String(clean)
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    // Bidirectional overrides and separators can hide or reorder what follows, as control characters can.
+    case 0..<0x20, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
+    default: false
+    }
+  }
+
+  /// Shortens a text in its middle to at most `width` characters.
+  public static func shortened(_ text: String, to width: Int) -> String {
+    let count = text.count
+    if count <= width { return text }
+    let head = (width - 1) / 2
+    return text.prefix(head) + "…" + text.suffix(width - 1 - head)
+  }
+
+  /// Keeps a text from being taken as Markdown table syntax.
+  public static func markdown(_ text: String) -> String {
+    var escaped = ""
+    for character in printable(text) {
+      switch character {
+      case "|", "\\", "`", "*", "_", "<", ">", "[", "]": escaped += "\\" + String(character)
+      default: escaped.append(character)
+      }
+    }
+    return escaped
+  }
+
+  /// A field of a CSV file (RFC 4180).
+  public static func csv(_ text: String) -> String {
+    if text.utf8.allSatisfy({ $0 != 0x22 && $0 != 0x2C && $0 != 0x0A && $0 != 0x0D }) { return text }
+    var quoted = "\""
+    for character in text.unicodeScalars {
+      if character == "\"" { quoted += "\"\"" } else { quoted.unicodeScalars.append(character) }
+    }
+    return quoted + "\""
+  }
+}

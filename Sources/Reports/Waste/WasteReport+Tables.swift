@@ -1,0 +1,91 @@
+import Analysis
+import TraceEvents
+
+extension WasteReport {
+  /// The answer in one sentence.
+  var answer: String {
+    let live = result.live
+    if live.objects == 0 {
+      let total = result.total
+      return "Nothing is live at the end; \(Units.bytes(total.wastedBytes)) (\(Units.percent(total.wastedPercent))) "
+        + "of the \(Units.bytes(total.allocatedBytes)) allocated in total was waste."
+    }
+    return "\(Units.bytes(live.wastedBytes)) (\(Units.percent(live.wastedPercent))) of the "
+      + "\(Units.bytes(live.allocatedBytes)) live at the end is waste."
+  }
+
+  /// What the figures are, for below the answer.
+  static let footing = "Observed: every figure is read from the trace. Waste is bytes allocated beyond bytes requested."
+
+  /// The sums over all groups.
+  var sums: TextTable {
+    var table = TextTable([
+      .init("", isNumber: false), .init("objects"), .init("requested"), .init("allocated"), .init("wasted"),
+      .init("wasted %"), .init("when", isNumber: false, limit: 60),
+    ])
+    func add(_ name: String, _ amount: Amount, _ when: String) { table.add([name] + Self.cells(amount) + [when]) }
+    add("live at the end", result.live, moment(result.endTime))
+    add("at the peak", result.peak.amount, moment(result.peak.time))
+    add("at most waste", result.peakWaste.amount, moment(result.peakWaste.time))
+    add("in total", result.total, Units.count(result.frees, "of them freed", "of them freed"))
+    return table
+  }
+
+  private func moment(_ time: UInt64) -> String { "after \(duration(time)) (clock \(clock(time)))" }
+
+  static func cells(_ amount: Amount) -> [String] {
+    [
+      Units.count(amount.objects), Units.bytes(amount.requestedBytes), Units.bytes(amount.allocatedBytes),
+      Units.bytes(amount.wastedBytes), Units.percent(amount.wastedPercent),
+    ]
+  }
+
+  /// The groups, with the same units as people read them.
+  func groupTable(_ groups: [WasteResult.Group]) -> TextTable {
+    var table = TextTable([
+      .init(result.grouping.title, isNumber: false, limit: 38), .init("live"), .init("allocated"), .init("wasted"),
+      .init("%"), .init("peak wasted"), .init("total wasted"), .init("total"),
+    ])
+    for group in groups {
+      table.add([
+        group.symbol ?? group.key, Units.count(group.live.objects), Units.bytes(group.live.allocatedBytes),
+        Units.bytes(group.live.wastedBytes), Units.fixed(group.live.wastedPercent, places: 2),
+        Units.bytes(group.peak.wastedBytes), Units.bytes(group.total.wastedBytes), Units.count(group.total.objects),
+      ])
+    }
+    return table
+  }
+
+  /// The state at each marker.
+  func markTable(limit: Int?) -> TextTable {
+    var table = TextTable([
+      .init("marker", isNumber: false, limit: 38), .init("after"), .init("live"), .init("requested"),
+      .init("allocated"), .init("wasted"), .init("wasted %"),
+    ])
+    for mark in result.marks.prefix(limit ?? result.marks.count) {
+      table.add([mark.text, duration(mark.time)] + Self.cells(mark.live))
+    }
+    return table
+  }
+
+  /// Where to look next, by what the figures show.
+  var nextSteps: NextSteps {
+    var next = NextSteps()
+    let command = "kmemreplay waste \(subject.nameForShell)"
+    switch result.grouping {
+    case .callSite: next.add(command + " --by cache", "which slab caches hold the waste")
+    case .cache: next.add(command + " --by call-site", "which code asks for it")
+    default:
+      next.add(command, "which code asks for it")
+      next.add(command + " --by cache", "which slab caches hold it")
+    }
+    if result.grouping != .size { next.add(command + " --by size", "which request sizes fit badly") }
+    if result.grouping == .callSite, subject.context.features.contains(.rawCallSites), !hasSymbols {
+      next.add(command + " --symbols System.map", "names for the raw call sites")
+    }
+    if subject.profile.era.oldest == nil { next.add("kmemreplay info \(subject.nameForShell)", "what the trace tells") }
+    return next
+  }
+
+  private var hasSymbols: Bool { result.groups.contains { $0.symbol != nil } }
+}

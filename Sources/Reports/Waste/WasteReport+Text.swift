@@ -1,0 +1,77 @@
+import Analysis
+
+extension WasteReport {
+  private static let standardTop = 20
+
+  private var groupHeading: String {
+    let shown = shownGroups(standard: Self.standardTop).count
+    let order =
+      switch self.order {
+      case .live: "most waste at the end first"
+      case .peak: "most waste at the peak first"
+      case .total: "most waste in total first"
+      }
+    var text = "By \(result.grouping.title), \(order)"
+    if shown < result.groups.count {
+      text += " (\(Units.count(shown)) of \(Units.count(result.groups.count)); --top N shows more)"
+    }
+    return text
+  }
+
+  private var familyNote: String {
+    switch result.family {
+    case .all: ""
+    case .kmalloc: " Only kmalloc objects count."
+    case .cache: " Only kmem_cache objects count."
+    }
+  }
+
+  /// The report for people at a terminal.
+  public func text() -> String {
+    var text = answer + "\n" + ReportHeading.source(subject) + "\n\n"
+    text += sums.text() + "\n"
+    text += groupHeading + "\n" + groupTable(shownGroups(standard: Self.standardTop)).text() + "\n"
+    if !result.marks.isEmpty {
+      text += "At the trace's markers\(marksNote(limit: 40))\n" + markTable(limit: 40).text() + "\n"
+    }
+    text += QualityText.section(subject.quality) + "\n"
+    text += Self.footing + familyNote + "\n\n"
+    return text + nextSteps.text()
+  }
+
+  private func marksNote(limit: Int) -> String {
+    let all = UInt64(result.marks.count) + result.marksOmitted
+    return all > limit ? " (the first \(limit) of \(Units.count(all)); JSON has more)" : ""
+  }
+
+  /// The report as GitHub-flavoured Markdown.
+  public func markdown() -> String {
+    var text = "# Waste by \(result.grouping.title)\n\n" + answer + "\n\n"
+    text += SafeText.markdown(ReportHeading.source(subject)) + "\n\n"
+    text += sums.markdown() + "\n"
+    text += "## " + groupHeading + "\n\n" + groupTable(shownGroups(standard: Self.standardTop)).markdown() + "\n"
+    if !result.marks.isEmpty { text += "## At the trace's markers\n\n" + markTable(limit: nil).markdown() + "\n" }
+    text += QualityText.markdown(subject.quality) + "\n"
+    text += Self.footing + familyNote + "\n\n"
+    return text + nextSteps.markdown()
+  }
+
+  /// The groups as CSV (RFC 4180) with exact integers.
+  public func csv() -> String {
+    var text = "key,symbol"
+    for state in ["live", "peak", "total"] {
+      text += ",\(state)Objects,\(state)RequestedBytes,\(state)AllocatedBytes,\(state)WastedBytes"
+    }
+    text += ",totalFrees\r\n"
+    for group in shownGroups(standard: nil) {
+      var fields = [SafeText.csv(group.key), SafeText.csv(group.symbol ?? "")]
+      for amount in [group.live, group.peak, group.total] {
+        fields += [
+          "\(amount.objects)", "\(amount.requestedBytes)", "\(amount.allocatedBytes)", "\(amount.wastedBytes)",
+        ]
+      }
+      text += fields.joined(separator: ",") + ",\(group.frees)\r\n"
+    }
+    return text
+  }
+}

@@ -1,0 +1,89 @@
+import Analysis
+import KernelTypes
+import TestSupport
+import Testing
+import TraceEvents
+
+@Suite struct WasteGroupKeyTests {
+  private func keys(_ trace: ScriptedTrace, by grouping: WasteGrouping, naming: WasteNaming = WasteNaming()) throws
+    -> Set<String>
+  { Set(try waste(trace, by: grouping, naming: naming).groups.map(\.key)) }
+
+  @Test func kmallocCachesAreNamedByClassAndEra() throws {
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 100, 128)
+    trace.allocate(0x2000, 1000, 1024)
+    trace.allocate(0x4000, 70, 192)
+    trace.allocate(0x8000, 9000, 16384)
+    trace.allocate(0x20000, 30, 32, gfp: "GFP_KERNEL|__GFP_RECLAIMABLE")
+    #expect(
+      try keys(trace, by: .cache) == [
+        "kmalloc-128", "kmalloc-1k", "kmalloc-192", "kmalloc (page allocator, order 2)", "kmalloc-32",
+      ])
+    let modern = WasteNaming(hasReclaimableCaches: true)
+    #expect(try keys(trace, by: .cache, naming: modern).contains("kmalloc-rcl-32"))
+    let old = WasteNaming(usesUnitSuffixes: false)
+    #expect(try keys(trace, by: .cache, naming: old).contains("kmalloc-1024"))
+  }
+
+  @Test func slotsMadeLargerByDebuggingBelongToTheClassOfTheRequest() throws {
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 60, 320)
+    #expect(try keys(trace, by: .cache) == ["kmalloc-64"])
+  }
+
+  @Test func anAllocatorWithoutClassesHasOneGroup() throws {
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 100, 108)
+    trace.allocate(0x2000, 37, 45)
+    #expect(try keys(trace, by: .cache) == ["kmalloc (no size classes)"])
+  }
+
+  @Test func largeKmallocsAreGroupedByPageOrderAndTheRestIsSlab() throws {
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 4096, 4096)
+    trace.allocate(0x2000, 5000, 8192)
+    trace.allocate(0x4000, 20000, 32768)
+    trace.allocate(0x10000, 5000, 8192, kind: .kmemCacheAlloc)
+    #expect(try keys(trace, by: .order) == ["slab", "order 1", "order 3"])
+  }
+
+  @Test func subsystemsAreModulesOrTheKernel() throws {
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 1, 8, site: "ext4_alloc+0x1/0x20 [ext4]")
+    trace.allocate(0x2000, 1, 8, site: "alloc_pipe_info+0x1/0x20")
+    #expect(try keys(trace, by: .subsystem) == ["ext4", "kernel"])
+  }
+
+  @Test func tasksCPUsNodesSizesAndFlagsAreNamedAsTheTraceWritesThem() throws {
+    let trace = ScriptedTrace()
+    trace.add(.kmalloc) {
+      $0.address = 0x1000
+      $0.requestedBytes = 40
+      $0.allocatedBytes = 64
+      $0.cpu = 3
+      $0.node = -1
+      $0.pid = 66
+      $0.comm = trace.strings.intern("kworker/0:1")
+      $0.gfp = trace.strings.intern("GFP_NOFS")
+    }
+    #expect(try keys(trace, by: .task) == ["kworker/0:1-66"])
+    #expect(try keys(trace, by: .cpu) == ["3"])
+    #expect(try keys(trace, by: .node) == ["-1"])
+    #expect(try keys(trace, by: .size) == ["40"])
+    #expect(try keys(trace, by: .gfp) == ["GFP_NOFS"])
+  }
+
+  @Test func symbolsStandBesideRawCallSitesAndTellModules() throws {
+    var reader = SymbolTableReader()
+    reader.read("c104d000 T vfs_read\nc2000000 t do_it\t[brcm]\n".utf8)
+    let naming = WasteNaming(symbols: reader.finish())
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 1, 8, site: "c104dd2f")
+    trace.allocate(0x2000, 1, 16, site: "c2000010")
+    let groups = try waste(trace, naming: naming).groups
+    #expect(groups.map(\.key) == ["c2000010", "c104dd2f"])
+    #expect(groups.map(\.symbol) == ["do_it+0x10 [brcm]", "vfs_read+0xd2f"])
+    #expect(try keys(trace, by: .subsystem, naming: naming) == ["brcm", "kernel"])
+  }
+}
