@@ -68,7 +68,11 @@ struct PageClassifier: ~Copyable {
   mutating func setOwner(_ owner: Int32, base: UInt64, order: Int) {
     let first = base >> pageShift
     for page in 0..<Order.pages(order) {
-      if owner == Self.unknownOwner { ownerOfPage.remove(first + page) } else { ownerOfPage.insert(first + page, owner) }
+      if owner == Self.unknownOwner {
+        ownerOfPage.remove(first + page)
+      } else {
+        ownerOfPage.insert(first + page, owner)
+      }
     }
   }
 

@@ -1,3 +1,5 @@
+public import KernelTypes
+
 /// What an allocator holds at one moment.
 public struct SlabFigures: Sendable, Hashable {
   /// Pages in slabs and, where the kernel counts them so, in large kmallocs.

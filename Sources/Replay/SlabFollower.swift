@@ -107,9 +107,13 @@ struct SlabFollower: ~Copyable {
       if rest != 0 || index >= UInt64(geometry.objectsPerSlab) { continue }
       if free[base] == nil { order.append(base) }
       free[base, default: []].append(UInt16(index))
-      if hasActive.insert(object.cpu).inserted, active[base] == nil { active[base] = min(Int(object.cpu), cpuLimit - 1) }
+      if hasActive.insert(object.cpu).inserted, active[base] == nil {
+        active[base] = min(Int(object.cpu), cpuLimit - 1)
+      }
     }
-    for (base, cpu) in active.sorted(by: { $0.value < $1.value }) { adopt(cache, base, free[base] ?? [], activeOn: cpu, &pages) }
+    for (base, cpu) in active.sorted(by: { $0.value < $1.value }) {
+      adopt(cache, base, free[base] ?? [], activeOn: cpu, &pages)
+    }
     // The kernel takes one slab from the node's list and moves the next few to the CPU's, where they are used last in,
     // first out: undo that reversal.
     var rest = order.filter { active[$0] == nil }

@@ -83,9 +83,9 @@ struct SlabReplay: ~Copyable {
       address,
       LiveObject(
         object: object, cache: cache, requested: UInt32(clamping: requested), allocated: size, frame: 0), cpu)
-    liveByCache[Int(cache)].add(requested: requested, allocated: UInt64(size))
-    liveTotal.add(requested: requested, allocated: UInt64(size))
-    totalRequests.add(requested: requested, allocated: UInt64(size))
+    liveByCache[Int(cache)].addObject(requested, UInt64(size))
+    liveTotal.addObject(requested, UInt64(size))
+    totalRequests.addObject(requested, UInt64(size))
   }
 
   @inline(never)
@@ -124,8 +124,8 @@ struct SlabReplay: ~Copyable {
       LiveObject(
         object: .none, cache: CacheDirectory.large, requested: UInt32(clamping: requested), allocated: UInt32(order),
         frame: frame), cpu)
-    liveTotal.add(requested: requested, allocated: pageSize << UInt64(order))
-    totalRequests.add(requested: requested, allocated: pageSize << UInt64(order))
+    liveTotal.addObject(requested, pageSize << UInt64(order))
+    totalRequests.addObject(requested, pageSize << UInt64(order))
   }
 
   @inline(__always)
@@ -154,11 +154,11 @@ struct SlabReplay: ~Copyable {
       pages.free(frame: object.frame, order: order, cpu: cpu)
       largePages -= Order.pages(order)
       pageFrees[min(order, 11)] += 1
-      liveTotal.remove(requested: UInt64(object.requested), allocated: pageSize << UInt64(order))
+      liveTotal.removeObject(UInt64(object.requested), pageSize << UInt64(order))
       return
     }
-    liveByCache[Int(object.cache)].remove(requested: UInt64(object.requested), allocated: UInt64(object.allocated))
-    liveTotal.remove(requested: UInt64(object.requested), allocated: UInt64(object.allocated))
+    liveByCache[Int(object.cache)].removeObject(UInt64(object.requested), UInt64(object.allocated))
+    liveTotal.removeObject(UInt64(object.requested), UInt64(object.allocated))
     slub.free(object.object, cpu: cpu)
     if !slub.released.isEmpty { releaseSlabs(cpu) }
   }

@@ -1,3 +1,5 @@
+public import KernelTypes
+
 /// The answer to "where do requested and allocated bytes differ": exact sums read from a trace.
 public struct WasteResult: Sendable {
   /// The sums of one call site, cache, task, ….

@@ -1,4 +1,5 @@
 import Analysis
+import KernelTypes
 import TraceEvents
 
 extension InfoReport {

@@ -1,4 +1,5 @@
 import Analysis
+import KernelTypes
 
 extension WasteReport {
   private static let standardTop = 20

@@ -1,7 +1,8 @@
 /// So many objects and their bytes: what callers asked for, and what the allocator gave them.
 ///
 /// Sums wrap instead of trapping; each object is below 4 GiB, so no trace reaches that.
-public struct Amount: Sendable, Equatable, BitwiseCopyable {
+@frozen
+public struct Amount: Sendable, Hashable, BitwiseCopyable {
   public var objects: UInt64 = 0
   /// Bytes asked for (`bytes_req`).
   public var requestedBytes: UInt64 = 0
@@ -36,18 +37,26 @@ public struct Amount: Sendable, Equatable, BitwiseCopyable {
     allocatedBytes &+= other.allocatedBytes
   }
 
-  @inline(__always)
-  mutating func addObject(_ requested: UInt32, _ allocated: UInt32) {
-    objects &+= 1
-    requestedBytes &+= UInt64(requested)
-    allocatedBytes &+= UInt64(allocated)
+  public static func - (left: Amount, right: Amount) -> Amount {
+    Amount(
+      objects: left.objects &- right.objects, requestedBytes: left.requestedBytes &- right.requestedBytes,
+      allocatedBytes: left.allocatedBytes &- right.allocatedBytes)
   }
 
-  @inline(__always)
-  mutating func removeObject(_ requested: UInt32, _ allocated: UInt32) {
+  /// Adds one object.
+  @inlinable
+  public mutating func addObject(_ requested: some FixedWidthInteger, _ allocated: some FixedWidthInteger) {
+    objects &+= 1
+    requestedBytes &+= UInt64(truncatingIfNeeded: requested)
+    allocatedBytes &+= UInt64(truncatingIfNeeded: allocated)
+  }
+
+  /// Takes one object off.
+  @inlinable
+  public mutating func removeObject(_ requested: some FixedWidthInteger, _ allocated: some FixedWidthInteger) {
     objects &-= 1
-    requestedBytes &-= UInt64(requested)
-    allocatedBytes &-= UInt64(allocated)
+    requestedBytes &-= UInt64(truncatingIfNeeded: requested)
+    allocatedBytes &-= UInt64(truncatingIfNeeded: allocated)
   }
 }
 
