@@ -39,7 +39,7 @@ let package = Package(
     library("MemoryModels", ["KernelTypes"]),
     library("Replay", ["TraceEvents", "MemoryModels", "KernelTypes"]),
     library("Analysis", ["Replay", "TraceEvents", "KernelTypes"]),
-    library("Reports", ["Analysis", "TraceEvents", "KernelTypes"]),
+    library("Reports", ["Analysis", "Replay", "TraceEvents", "KernelTypes"]),
     library(
       "KmemreplayCLI",
       [
@@ -56,7 +56,7 @@ let package = Package(
     tests("TraceInput"),
     tests("MemoryModels"),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),
-    tests("Analysis", ["TraceInput", "TraceEvents", "KernelTypes"]),
+    tests("Analysis", ["Replay", "TraceInput", "TraceEvents", "KernelTypes"]),
     tests("Reports", ["Analysis", "TraceEvents", "KernelTypes"]),
     tests("KmemreplayCLI", ["TraceEvents", "KernelTypes"]),
   ],

@@ -41,4 +41,12 @@ public struct MachineProfile: Sendable, Equatable {
     if overrides.pageSize == nil { assumed.append("pageSize") }
     if overrides.cpuCount == nil, context.headerCPUCount == nil { assumed.append("cpus") }
   }
+
+  /// The profile that models run with: of the oldest kernel that the trace can come from, or 6.1 if nothing tells.
+  public var kernelProfile: KernelProfile {
+    let standard = KernelVersion(6, 1)
+    let kernel = era.isContradictory ? standard : era.oldest ?? era.newest ?? standard
+    return KernelProfile(
+      kernel: kernel, architecture: architecture, pageSize: Int(clamping: pageSize), cpuCount: cpuCount)
+  }
 }

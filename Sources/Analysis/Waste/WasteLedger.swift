@@ -13,7 +13,7 @@ struct LiveObject: BitwiseCopyable {
 }
 
 /// The sums of one group.
-struct GroupSums: BitwiseCopyable {
+struct GroupSums {
   var total = Amount()
   var frees: UInt64 = 0
   var live = Amount()

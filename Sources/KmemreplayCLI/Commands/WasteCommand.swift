@@ -70,8 +70,9 @@ extension ReportSubject {
   /// How names depend on this trace's kernel.
   func wasteNaming(symbols: SymbolTable?) -> WasteNaming {
     WasteNaming(
-      usesUnitSuffixes: !profile.era.isBefore(KernelVersion(5, 4)),
-      hasReclaimableCaches: profile.era.isAtLeast(KernelVersion(5, 4)),
+      // Suffixes and reclaimable caches came with 4.20; a trace alone can only tell 5.4 from what is older.
+      usesUnitSuffixes: profile.era.isAtLeast(KernelVersion(4, 20)) || !profile.era.isBefore(KernelVersion(5, 4)),
+      hasReclaimableCaches: profile.era.isAtLeast(KernelVersion(4, 20)),
       hasHashedPointers: quality.hasHashedPointers, symbols: symbols)
   }
 }

@@ -8,16 +8,20 @@ public struct CommandEnvironment {
   public var errors: any TextSink
   /// Whether standard error is a terminal, where progress may be shown.
   public var showsProgress: Bool
-  /// Opens the trace at a path; `-` is standard input.
+  /// Opens the trace at a path for one pass; `-` is standard input.
   public var openTrace: (String) throws(TraceError) -> OpenedTrace
+  /// Makes what opens the trace at a path for each of several passes; `-` is standard input.
+  public var openRepeatedly: (String) -> (() throws(TraceError) -> OpenedTrace)
 
   public init(
     output: any TextSink, errors: any TextSink, showsProgress: Bool = false,
-    openTrace: @escaping (String) throws(TraceError) -> OpenedTrace = OpenedTrace.open
+    openTrace: @escaping (String) throws(TraceError) -> OpenedTrace = OpenedTrace.open,
+    openRepeatedly: @escaping (String) -> (() throws(TraceError) -> OpenedTrace) = { RepeatableTrace($0).open }
   ) {
     self.output = output
     self.errors = errors
     self.showsProgress = showsProgress
     self.openTrace = openTrace
+    self.openRepeatedly = openRepeatedly
   }
 }

@@ -14,10 +14,31 @@ public struct OpenedTrace {
 
   /// Opens the file at a path, or standard input for `-`.
   public static func open(_ path: String) throws(TraceError) -> OpenedTrace {
-    let source = try TraceInput.open(path: path)
-    return OpenedTrace(source: source) {
+    reading(try TraceInput.open(path: path))
+  }
+
+  fileprivate static func reading(_ source: FtraceTextSource) -> OpenedTrace {
+    OpenedTrace(source: source) {
       let progress = source.progress
       return progress.totalBytes.map { Double(progress.bytesRead) / Double(max($0, 1)) }
     }
+  }
+}
+
+/// A trace that commands of several passes open more than once. Standard input is kept for that, outside memory.
+public final class RepeatableTrace {
+  private let path: String
+  private var spooled: SpooledInput?
+
+  /// A trace at a path; `-` is standard input.
+  public init(_ path: String) { self.path = path }
+
+  /// Opens the trace from its beginning.
+  public func open() throws(TraceError) -> OpenedTrace {
+    if path != TraceInput.standardInputPath { return try OpenedTrace.open(path) }
+    if let spooled { return OpenedTrace.reading(try TraceInput.open(spooled)) }
+    let input = try SpooledInput()
+    spooled = input
+    return OpenedTrace.reading(try TraceInput.open(input))
   }
 }

@@ -22,8 +22,14 @@ struct TraceRun {
 
   /// Opens the trace. Throws `TraceError`.
   init(_ options: InputOptions, _ environment: CommandEnvironment) throws {
+    self.init(options, environment, reading: try environment.openTrace(options.trace))
+  }
+
+  /// Reads a trace that is open: for commands of several passes, which open each with
+  /// `CommandEnvironment.openRepeatedly`.
+  init(_ options: InputOptions, _ environment: CommandEnvironment, reading trace: OpenedTrace) {
     self.options = options
-    trace = try environment.openTrace(options.trace)
+    self.trace = trace
     cursor = TimeWindowCursor(options.window)
     progress = ProgressMeter(environment.showsProgress && !options.quiet ? environment.errors : nil)
   }

@@ -12,6 +12,8 @@ public struct DocumentHeader: Encodable, Sendable {
     var name: String
     var container: String
     var compression: String
+    /// `ticks` if times are raw ticks where keys say nanoseconds.
+    var clock: String
     var bytes: UInt64
   }
 
@@ -35,7 +37,8 @@ public struct DocumentHeader: Encodable, Sendable {
     tool = Tool(version: ToolVersion.current)
     input = Input(
       name: subject.name, container: subject.context.container.rawValue,
-      compression: subject.context.compression.rawValue, bytes: subject.quality.statistics.bytes)
+      compression: subject.context.compression.rawValue, clock: subject.context.clock.rawValue,
+      bytes: subject.quality.statistics.bytes)
     profile = Profile(
       kernel: subject.profile.era.description, architecture: subject.profile.architecture,
       pageSize: subject.profile.pageSize, cpus: subject.profile.cpuCount, assumed: subject.profile.assumed)
