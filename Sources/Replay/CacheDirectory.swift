@@ -79,9 +79,10 @@ struct CacheDirectory {
 
   /// Whether objects of several caches come from the place of a request.
   func isDivided(_ batch: borrowing EventBatch, _ row: Int) -> Bool {
-    evidence.hasDividedSites && evidence.isDivided(
-      callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row],
-      allocatedBytes: batch.allocatedBytes[row])
+    evidence.hasDividedSites
+      && evidence.isDivided(
+        callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row],
+        allocatedBytes: batch.allocatedBytes[row])
   }
 
   /// The number of a cache that is already in use.

@@ -41,7 +41,31 @@ public struct FollowGrades: Sendable {
   }
 }
 
+extension FollowGrades {
+  /// Takes off the counts of an earlier moment of the same replay.
+  mutating func subtract(_ earlier: FollowGrades) {
+    allocatedBytes.subtract(earlier.allocatedBytes)
+    freesOfUnknown -= earlier.freesOfUnknown
+    objectsOnUnknownPages -= earlier.objectsOnUnknownPages
+    for index in earlier.caches.indices {
+      let old = earlier.caches[index]
+      caches[index].objectAddress.subtract(old.objectAddress)
+      caches[index].oldObjectAddress.subtract(old.oldObjectAddress)
+      caches[index].slabGrowth.subtract(old.slabGrowth)
+      caches[index].slabRelease.subtract(old.slabRelease)
+      caches[index].takenUnseen -= old.takenUnseen
+      caches[index].freedUnseen -= old.freedUnseen
+      for miss in old.misses.indices { caches[index].misses[miss] -= old.misses[miss] }
+    }
+  }
+}
+
 extension Grade {
+  mutating func subtract(_ other: Grade) {
+    checked -= other.checked
+    matched -= other.matched
+  }
+
   mutating func add(_ other: Grade) {
     checked += other.checked
     matched += other.matched

@@ -1,3 +1,5 @@
+public import KernelTypes
+
 /// What an allocator holds at one moment.
 public struct SlabFigures: Sendable, Hashable {
   /// Pages in slabs and, where the kernel counts them so, in large kmallocs.
@@ -19,8 +21,17 @@ public struct ReplayMoment: Sendable, Hashable {
   /// The marker's text, for moments at a trace marker.
   public var text: String
   public var modelled: SlabFigures
+  /// The change in slab pages since the trace's first event, large kmallocs included, as the model predicts it when it
+  /// follows the trace, and as the trace shows it.
+  public var followed: FollowedPages?
   /// Slab pages that the trace shows as held: taken for slabs or large kmallocs in the trace and not yet given back.
   public var observedSlabPages: UInt64?
   /// Free pages of the modelled machine.
   public var freePages: UInt64
+}
+
+/// Slab pages predicted and observed side by side, as changes since the trace's first event.
+public struct FollowedPages: Sendable, Hashable {
+  public var predicted: Int64
+  public var observed: Int64
 }

@@ -4,20 +4,23 @@ import TraceEvents
 
 extension SlabFollower {
   /// One allocation: predict, compare, put right.
-  mutating func allocation(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int) {
+  mutating func allocation(
+    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, claim: PageClassifier.Claim?,
+    _ pages: inout PageClassifier
+  ) {
     let address = batch.address[row]
     let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
     let prediction = predict(cache, cpu)
-    let page = address >> pageShift
+    if case .needsSlab(let order) = prediction { predictedPages += Int64(Order.pages(order)) }
     freshSlab = -1
-    var slab = slabOfPage.value(page) ?? -1
+    var slab = pages.owner(address: address)
     if slab >= 0, slub.cache(ofSlab: slab) != cache {
       // The page changed hands without the trace showing it.
-      lose(slab)
+      lose(slab, &pages)
       slab = -1
     }
     if slab < 0 {
-      slab = newSlab(page, cache, cpu, prediction)
+      slab = newSlab(address, cache, cpu, prediction, claim, &pages)
       if slab < 0 { return }
     }
     guard let object = slub.object(slab: slab, address: address) else {
@@ -35,7 +38,7 @@ extension SlabFollower {
       return
     }
     grade(cache, isBorn, false)
-    putRight(object, cache, cpu, prediction)
+    putRight(object, cache, cpu, prediction, &pages)
   }
 
   /// What the model would do, after objects that the kernel must have handed out unseen are taken away.
@@ -68,34 +71,32 @@ extension SlabFollower {
   /// Finds out what a page that holds no known slab is: a block just taken from the page allocator (the kernel grew), or
   /// a slab from before the trace.
   private mutating func newSlab(
-    _ page: UInt64, _ cache: Int, _ cpu: Int, _ prediction: AllocationOutcome
+    _ address: UInt64, _ cache: Int, _ cpu: Int, _ prediction: AllocationOutcome, _ claim: PageClassifier.Claim?,
+    _ pages: inout PageClassifier
   ) -> Int32 {
-    let frame = page &- pageOffset
-    for order in 0...10 {
-      let head = frame & ~(Order.pages(order) - 1)
-      guard let block = blocks.value(head), Int(block.order) >= order else { continue }
-      if Int(block.order) != order { continue }
-      if block.use == .large { return -1 }
-      blocks.insert(head, Block(order: block.order, use: .slab))
-      return grow(cache, cpu, head, order, prediction)
-    }
+    if let claim { return grow(cache, cpu, claim.head, Int(claim.block.order), prediction, &pages) }
+    if pages.owner(address: address) == PageClassifier.claimed { return -1 }
     if case .needsSlab = prediction { grades.caches[cache].slabGrowth.count(false) }
     let geometry = slub.geometry(cache: cache)
     let bytes = UInt64(1) << (pageShift + UInt64(geometry.order))
-    let base = (page << pageShift) & ~(bytes - 1)
+    let base = address & ~(bytes - 1)
     if let waiting = limbo.remove(base >> pageShift) {
       // The model gave it back too early: it was empty then.
       grades.caches[cache].slabRelease.count(false)
-      let all = (0..<geometry.objectsPerSlab).map { UInt16($0) }
-      return adopt(Int(waiting.cache), base, all, activeOn: nil)
+      let all = (0..<slub.geometry(cache: Int(waiting.cache)).objectsPerSlab).map { UInt16($0) }
+      let slab = adopt(Int(waiting.cache), base, all, activeOn: nil, &pages)
+      born[Int(slab)] = true
+      return Int(waiting.cache) == cache ? slab : -1
     }
-    return adopt(cache, base, [], activeOn: nil)
+    return adopt(cache, base, [], activeOn: nil, &pages)
   }
 
   private mutating func grow(
-    _ cache: Int, _ cpu: Int, _ head: UInt64, _ order: Int, _ prediction: AllocationOutcome
+    _ cache: Int, _ cpu: Int, _ head: UInt64, _ order: Int, _ prediction: AllocationOutcome,
+    _ pages: inout PageClassifier
   ) -> Int32 {
     let base = (head &+ pageOffset) << pageShift
+    observedPages += Int64(Order.pages(order))
     if case .needsSlab(let wanted) = prediction {
       grades.caches[cache].slabGrowth.count(wanted == order)
       // Runs through the empty lists as the kernel does.
@@ -105,14 +106,14 @@ extension SlabFollower {
       grades.caches[cache].takenUnseen += UInt64(slub.exhaust(cache: cache, cpu: cpu))
     }
     let object = slub.addSlab(cache: cache, cpu: cpu, base: base, order: order)
-    settleReleases()
-    register(object.slab, base, order, born: true)
+    settleReleases(&pages)
+    register(object.slab, base, order, born: true, &pages)
     freshSlab = object.slab
     return object.slab
   }
 
   private mutating func putRight(
-    _ object: SlabObject, _ cache: Int, _ cpu: Int, _ prediction: AllocationOutcome
+    _ object: SlabObject, _ cache: Int, _ cpu: Int, _ prediction: AllocationOutcome, _ pages: inout PageClassifier
   ) {
     let wasFree = slub.isFree(object)
     let miss: AddressMiss
@@ -135,18 +136,19 @@ extension SlabFollower {
     }
     grades.caches[cache].misses[AddressMiss.allCases.firstIndex(of: miss) ?? 0] += 1
     grades.caches[cache].takenUnseen += UInt64(slub.take(object, cpu: cpu))
-    settleReleases()
+    settleReleases(&pages)
   }
 
   /// One free.
-  mutating func free(_ batch: borrowing EventBatch, _ row: Int, _ directory: borrowing CacheDirectory) {
+  mutating func free(
+    _ batch: borrowing EventBatch, _ row: Int, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier
+  ) {
     let address = batch.address[row]
     if address <= 16 || batch.flags[row].contains(.unknownPointer) { return }
     let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
-    let page = address >> pageShift
-    var slab = slabOfPage.value(page) ?? -1
+    var slab = pages.owner(address: address)
     if slab < 0 {
-      slab = oldSlab(page, batch.name[row], directory)
+      slab = slab == PageClassifier.claimed ? -1 : oldSlab(address, batch.name[row], directory, &pages)
       if slab < 0 {
         grades.freesOfUnknown += 1
         return
@@ -158,7 +160,7 @@ extension SlabFollower {
     }
     if slub.isFree(object) { takenBefore(object, cpu) }
     slub.free(object, cpu: cpu)
-    if !slub.released.isEmpty { settleReleases() }
+    if !slub.released.isEmpty { settleReleases(&pages) }
   }
 
   /// An object that is freed although the model has it free was handed out unseen. If its slab was next in line on this
@@ -175,17 +177,16 @@ extension SlabFollower {
 
   /// A slab from before the trace of which only a free is seen: it was full.
   private mutating func oldSlab(
-    _ page: UInt64, _ name: StringID, _ directory: borrowing CacheDirectory
+    _ address: UInt64, _ name: StringID, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier
   ) -> Int32 {
-    if blocks.value(page &- pageOffset) != nil { return -1 }
+    if pages.isInTracedBlock(address: address) { return -1 }
+    let page = address >> pageShift
     var identity = oldPageNodes[page]
     if identity == nil, name != .none {
       identity = directory.classifier.kmallocIdentity(named: name) ?? .named(name)
     }
     guard let identity, let cache = directory.cache(of: identity), cache < slub.cacheCount else { return -1 }
-    // The cache's own old slabs may have just been added.
-    if let known = slabOfPage.value(page) { return known }
     let bytes = UInt64(1) << (pageShift + UInt64(slub.geometry(cache: cache).order))
-    return adopt(cache, (page << pageShift) & ~(bytes - 1), [], activeOn: nil)
+    return adopt(cache, address & ~(bytes - 1), [], activeOn: nil, &pages)
   }
 }

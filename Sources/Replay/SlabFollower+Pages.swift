@@ -3,54 +3,55 @@ import MemoryModels
 import TraceEvents
 
 extension SlabFollower {
-  /// A kmalloc that the page allocator served.
-  mutating func claimLarge(_ batch: borrowing EventBatch, _ row: Int) {
+  /// Grades the size that a kmalloc class was said to hand out.
+  @inline(__always)
+  mutating func gradeSize(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int) {
+    grades.allocatedBytes.count(batch.allocatedBytes[row] == UInt64(slub.geometry(cache: cache).slotSize))
+  }
+
+  /// Grades the size of a kmalloc that the page allocator served.
+  mutating func gradeLarge(_ batch: borrowing EventBatch, _ row: Int) {
     let order = Order.holding(bytes: batch.requestedBytes[row], pageSize: 1 << pageShift)
     grades.allocatedBytes.count(batch.allocatedBytes[row] == (1 << pageShift) << UInt64(order))
-    let head = (batch.address[row] >> pageShift) &- pageOffset
-    blocks.update(head) { $0.use = .large }
   }
 
-  mutating func pageAllocation(_ batch: borrowing EventBatch, _ row: Int) {
-    if batch.flags[row].contains(.failed) { return }
-    let frame = batch.address[row]
-    let order = min(Int(batch.order[row]), 10)
-    for page in 0..<Order.pages(min(order, 4)) {
-      let stale = slabOfPage.value(frame &+ page &+ pageOffset) ?? -1
-      if stale >= 0 { lose(stale) }
-    }
-    if let waiting = limbo.remove(frame &+ pageOffset) {
+  /// A block was taken whose first page had `stale` as owner: a slab that is gone, then.
+  @inline(__always)
+  mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier) {
+    if stale >= 0 { lose(stale, &pages) }
+    if limbo.count > 0, let waiting = limbo.remove(frame &+ pageOffset) {
       grades.caches[Int(waiting.cache)].slabRelease.count(false)
     }
-    blocks.insert(frame, Block(order: UInt8(order), use: .unclaimed))
   }
 
-  mutating func pageFree(_ batch: borrowing EventBatch, _ row: Int) {
-    let frame = batch.address[row]
-    blocks.remove(frame)
-    let page = frame &+ pageOffset
-    if let waiting = limbo.remove(page) {
+  /// A block was given back.
+  @inline(__always)
+  mutating func pageGivenBack(frame: UInt64, _ pages: inout PageClassifier) {
+    if limbo.count > 0, let waiting = limbo.remove(frame &+ pageOffset) {
       grades.caches[Int(waiting.cache)].slabRelease.count(true)
+      observedPages -= Int64(Order.pages(Int(waiting.order)))
       return
     }
-    let slab = slabOfPage.value(page) ?? -1
-    if slab >= 0 { lose(slab) }
+    let slab = pages.owner(frame: frame)
+    if slab >= 0 { lose(slab, &pages) }
   }
 
   /// The kernel gave a slab back that the model still has.
-  mutating func lose(_ slab: Int32) {
+  mutating func lose(_ slab: Int32, _ pages: inout PageClassifier) {
     let base = slub.base(ofSlab: slab)
     let order = slub.order(ofSlab: slab)
     grades.caches[slub.cache(ofSlab: slab)].slabRelease.count(false)
-    unregister(base, order)
+    observedPages -= Int64(Order.pages(order))
+    pages.setOwner(PageClassifier.unknownOwner, base: base, order: order)
     slub.removeSlab(slab)
-    settleReleases()
+    settleReleases(&pages)
   }
 
   /// Remembers the slabs that the model has just given back until the kernel's mm_page_free confirms it.
-  mutating func settleReleases() {
+  mutating func settleReleases(_ pages: inout PageClassifier) {
     for slab in slub.released {
-      unregister(slab.base, slab.order)
+      predictedPages -= Int64(Order.pages(slab.order))
+      pages.setOwner(PageClassifier.unknownOwner, base: slab.base, order: slab.order)
       limbo.insert(
         slab.base >> pageShift, Limbo(base: slab.base, cache: Int32(slab.cache), order: UInt8(slab.order)))
     }

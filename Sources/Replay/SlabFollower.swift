@@ -8,13 +8,6 @@ import TraceEvents
 /// difference is counted by kind and the model is put right, so that one miss doesn't spoil what follows. Slabs use the
 /// page frames that the trace gave to the kernel, so that predicted and traced addresses can be compared byte for byte.
 struct SlabFollower: ~Copyable {
-  /// A block of pages that the trace showed being taken.
-  struct Block: BitwiseCopyable {
-    enum Use: UInt8 { case unclaimed, slab, large }
-    var order: UInt8
-    var use: Use
-  }
-
   /// A slab that the model gave back and whose pages the kernel has yet to free.
   struct Limbo: BitwiseCopyable {
     var base: UInt64
@@ -35,13 +28,16 @@ struct SlabFollower: ~Copyable {
   var unseen: UnseenAllocations
   var ordinal: UInt64 = 0
   let infersUnseen: Bool
-  var slabOfPage = AddressTable(filler: Int32(-1))
-  var blocks = AddressTable(filler: Block(order: 0, use: .unclaimed))
   var limbo = AddressTable(filler: Limbo(base: 0, cache: 0, order: 0))
   // The slab added for the request being looked at, or −1.
   var freshSlab: Int32 = -1
   // Whether a slab's pages were taken in the trace, by slab number.
   var born: [Bool] = []
+
+  /// Pages in slabs by the model's own decisions, less those of slabs given back: a change since the first event.
+  var predictedPages: Int64 = 0
+  /// The same by what the trace shows.
+  var observedPages: Int64 = 0
 
   /// The results.
   var grades = FollowGrades()
@@ -63,53 +59,40 @@ struct SlabFollower: ~Copyable {
     infersUnseen = !survey.unseen.intervals.isEmpty
   }
 
-  /// Replays the events of a batch; `caches` has the cache of each row.
-  mutating func consume(
-    _ batch: borrowing EventBatch, caches: UnsafeMutablePointer<Int32>, directory: borrowing CacheDirectory
-  ) {
-    for row in 0..<batch.count {
-      ordinal &+= 1
-      switch batch.kind[row] {
-      case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode:
-        let cache = Int(caches[row])
-        if cache == CacheDirectory.large { claimLarge(batch, row) }
-        if cache < 0 { continue }
-        if cache >= slub.cacheCount { addCaches(directory) }
-        if batch.kind[row] == .kmalloc || batch.kind[row] == .kmallocNode {
-          grades.allocatedBytes.count(batch.allocatedBytes[row] == UInt64(slub.geometry(cache: cache).slotSize))
-        }
-        allocation(batch, row, servingCache(batch, row, cache, directory))
-      case .kfree, .kmemCacheFree: free(batch, row, directory)
-      case .mmPageAlloc: pageAllocation(batch, row)
-      case .mmPageFree, .mmPageFreeDirect: pageFree(batch, row)
-      default: break
-      }
-    }
+  /// Makes sure that the model has all caches of the directory.
+  @inline(__always)
+  mutating func prepare(cache: Int, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
+    if cache >= slub.cacheCount { addCaches(directory, &pages) }
   }
 
   /// Where several caches are served from one place, the page says which, once something else on it did.
-  private func servingCache(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ directory: borrowing CacheDirectory
+  @inline(never)
+  func servingCache(
+    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ directory: borrowing CacheDirectory,
+    _ pages: borrowing PageClassifier
   ) -> Int {
-    guard directory.evidence.hasDividedSites, directory.isDivided(batch, row) else { return cache }
-    let slab = slabOfPage.value(batch.address[row] >> pageShift) ?? -1
+    guard directory.isDivided(batch, row) else { return cache }
+    let slab = pages.owner(address: batch.address[row])
     if slab < 0 { return cache }
     let other = slub.cache(ofSlab: slab)
     return slub.geometry(cache: other).slotSize == slub.geometry(cache: cache).slotSize ? other : cache
   }
 
-  private mutating func addCaches(_ directory: borrowing CacheDirectory) {
+  @inline(never)
+  private mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slub.cacheCount < directory.entries.count {
       let entry = directory.entries[slub.cacheCount]
       let cache = slub.addCache(name: entry.name, slotSize: entry.slotSize)
       grades.caches.append(FollowGrades.CacheGrades())
-      seedOldSlabs(entry.identity, cache)
+      seedOldSlabs(entry.identity, cache, &pages)
     }
   }
 
   /// Puts the slabs from before the trace that had free objects where they must have been, so that they are used in the
   /// order the kernel used them.
-  private mutating func seedOldSlabs(_ identity: CacheEvidence.Identity, _ cache: Int) {
+  private mutating func seedOldSlabs(
+    _ identity: CacheEvidence.Identity, _ cache: Int, _ pages: inout PageClassifier
+  ) {
     guard let objects = startObjects[identity] else { return }
     let geometry = slub.geometry(cache: cache)
     let slabBytes = UInt64(1) << (pageShift + UInt64(geometry.order))
@@ -124,9 +107,13 @@ struct SlabFollower: ~Copyable {
       if rest != 0 || index >= UInt64(geometry.objectsPerSlab) { continue }
       if free[base] == nil { order.append(base) }
       free[base, default: []].append(UInt16(index))
-      if hasActive.insert(object.cpu).inserted, active[base] == nil { active[base] = min(Int(object.cpu), cpuLimit - 1) }
+      if hasActive.insert(object.cpu).inserted, active[base] == nil {
+        active[base] = min(Int(object.cpu), cpuLimit - 1)
+      }
     }
-    for (base, cpu) in active.sorted(by: { $0.value < $1.value }) { adopt(cache, base, free[base] ?? [], activeOn: cpu) }
+    for (base, cpu) in active.sorted(by: { $0.value < $1.value }) {
+      adopt(cache, base, free[base] ?? [], activeOn: cpu, &pages)
+    }
     // The kernel takes one slab from the node's list and moves the next few to the CPU's, where they are used last in,
     // first out: undo that reversal.
     var rest = order.filter { active[$0] == nil }
@@ -134,25 +121,25 @@ struct SlabFollower: ~Copyable {
     while !rest.isEmpty {
       let part = Array(rest.prefix(group))
       rest.removeFirst(part.count)
-      adopt(cache, part[0], free[part[0]] ?? [], activeOn: nil)
-      for base in part.dropFirst().reversed() { adopt(cache, base, free[base] ?? [], activeOn: nil) }
+      adopt(cache, part[0], free[part[0]] ?? [], activeOn: nil, &pages)
+      for base in part.dropFirst().reversed() { adopt(cache, base, free[base] ?? [], activeOn: nil, &pages) }
     }
   }
 
   @discardableResult
-  mutating func adopt(_ cache: Int, _ base: UInt64, _ free: [UInt16], activeOn cpu: Int?) -> Int32 {
+  mutating func adopt(
+    _ cache: Int, _ base: UInt64, _ free: [UInt16], activeOn cpu: Int?, _ pages: inout PageClassifier
+  ) -> Int32 {
     let slab = slub.adoptSlab(cache: cache, base: base, free: free, activeOn: cpu)
-    register(slab, base, slub.order(ofSlab: slab), born: false)
+    register(slab, base, slub.order(ofSlab: slab), born: false, &pages)
     return slab
   }
 
-  mutating func register(_ slab: Int32, _ base: UInt64, _ order: Int, born isBorn: Bool) {
+  mutating func register(
+    _ slab: Int32, _ base: UInt64, _ order: Int, born isBorn: Bool, _ pages: inout PageClassifier
+  ) {
     while born.count <= Int(slab) { born.append(false) }
     born[Int(slab)] = isBorn
-    for page in 0..<Order.pages(order) { slabOfPage.insert((base >> pageShift) + page, slab) }
-  }
-
-  mutating func unregister(_ base: UInt64, _ order: Int) {
-    for page in 0..<Order.pages(order) { slabOfPage.remove((base >> pageShift) + page) }
+    pages.setOwner(slab, base: base, order: order)
   }
 }

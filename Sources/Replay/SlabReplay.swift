@@ -20,7 +20,7 @@ struct SlabReplay: ~Copyable {
     var frame: UInt64
   }
 
-  private let pageSize: UInt64
+  let pageSize: UInt64
   private let cpuLimit: Int
   var slub: SLUB
   var pages: PageSupply
@@ -47,24 +47,13 @@ struct SlabReplay: ~Copyable {
     self.pages = pages
   }
 
-  mutating func consume(
-    _ batch: borrowing EventBatch, caches: UnsafeMutablePointer<Int32>, directory: borrowing CacheDirectory
-  ) {
-    for row in 0..<batch.count {
-      switch batch.kind[row] {
-      case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode:
-        let cache = caches[row]
-        if cache == CacheDirectory.notServed { continue }
-        if Int(cache) >= slub.cacheCount { addCaches(directory) }
-        allocate(batch, row, cache)
-      case .kfree, .kmemCacheFree: free(batch, row)
-      case .mmPageAlloc: pages.taken(batch, row)
-      case .mmPageFree, .mmPageFreeDirect: pages.givenBack(batch, row)
-      default: break
-      }
-    }
+  /// Makes sure that the model has all caches of the directory.
+  @inline(__always)
+  mutating func prepare(cache: Int, _ directory: borrowing CacheDirectory) {
+    if cache >= slub.cacheCount { addCaches(directory) }
   }
 
+  @inline(never)
   private mutating func addCaches(_ directory: borrowing CacheDirectory) {
     while slub.cacheCount < directory.entries.count {
       let entry = directory.entries[slub.cacheCount]
@@ -73,11 +62,11 @@ struct SlabReplay: ~Copyable {
     }
   }
 
-  private mutating func allocate(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int32) {
+  /// One allocation by a cache, or by the page allocator (`CacheDirectory.large`).
+  mutating func allocate(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int32) {
     let address = batch.address[row]
     let requested = batch.requestedBytes[row]
     let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
-    pages.claim(address: address, cpu: cpu)
     if cache == CacheDirectory.large {
       allocateLarge(batch, row, cpu)
       return
@@ -86,7 +75,7 @@ struct SlabReplay: ~Copyable {
     switch slub.allocate(cache: Int(cache), cpu: cpu) {
     case .object(let found): object = found
     case .needsSlab(let order):
-      guard let grown = grow(Int(cache), cpu, order, batch.migrateType[row]) else { return }
+      guard let grown = grow(Int(cache), cpu, order) else { return }
       object = grown
     }
     let size = UInt32(truncatingIfNeeded: slub.geometry(cache: Int(cache)).slotSize)
@@ -94,13 +83,13 @@ struct SlabReplay: ~Copyable {
       address,
       LiveObject(
         object: object, cache: cache, requested: UInt32(clamping: requested), allocated: size, frame: 0), cpu)
-    liveByCache[Int(cache)].add(requested: requested, allocated: UInt64(size))
-    liveTotal.add(requested: requested, allocated: UInt64(size))
-    totalRequests.add(requested: requested, allocated: UInt64(size))
+    liveByCache[Int(cache)].addObject(requested, UInt64(size))
+    liveTotal.addObject(requested, UInt64(size))
+    totalRequests.addObject(requested, UInt64(size))
   }
 
   @inline(never)
-  private mutating func grow(_ cache: Int, _ cpu: Int, _ order: Int, _ migrateType: UInt8) -> SlabObject? {
+  private mutating func grow(_ cache: Int, _ cpu: Int, _ order: Int) -> SlabObject? {
     var order = order
     var frame = pages.allocate(order: order, cpu: cpu)
     if frame == nil {
@@ -135,8 +124,8 @@ struct SlabReplay: ~Copyable {
       LiveObject(
         object: .none, cache: CacheDirectory.large, requested: UInt32(clamping: requested), allocated: UInt32(order),
         frame: frame), cpu)
-    liveTotal.add(requested: requested, allocated: pageSize << UInt64(order))
-    totalRequests.add(requested: requested, allocated: pageSize << UInt64(order))
+    liveTotal.addObject(requested, pageSize << UInt64(order))
+    totalRequests.addObject(requested, pageSize << UInt64(order))
   }
 
   @inline(__always)
@@ -148,7 +137,8 @@ struct SlabReplay: ~Copyable {
     }
   }
 
-  private mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
+  /// One free.
+  mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
     let address = batch.address[row]
     if address <= 16 { return }
     guard let object = live.remove(address) else {
@@ -164,11 +154,11 @@ struct SlabReplay: ~Copyable {
       pages.free(frame: object.frame, order: order, cpu: cpu)
       largePages -= Order.pages(order)
       pageFrees[min(order, 11)] += 1
-      liveTotal.remove(requested: UInt64(object.requested), allocated: pageSize << UInt64(order))
+      liveTotal.removeObject(UInt64(object.requested), pageSize << UInt64(order))
       return
     }
-    liveByCache[Int(object.cache)].remove(requested: UInt64(object.requested), allocated: UInt64(object.allocated))
-    liveTotal.remove(requested: UInt64(object.requested), allocated: UInt64(object.allocated))
+    liveByCache[Int(object.cache)].removeObject(UInt64(object.requested), UInt64(object.allocated))
+    liveTotal.removeObject(UInt64(object.requested), UInt64(object.allocated))
     slub.free(object.object, cpu: cpu)
     if !slub.released.isEmpty { releaseSlabs(cpu) }
   }
@@ -187,10 +177,10 @@ struct SlabReplay: ~Copyable {
     if pages > peakSlabPages { peakSlabPages = pages }
   }
 
-  /// What the model holds now.
-  func figures(countsLargeAsSlab: Bool) -> SlabFigures {
+  /// What the model holds now. Large kmallocs count as slab pages, as in the kernel's nr_slab_unreclaimable.
+  func figures() -> SlabFigures {
     var figures = SlabFigures()
-    figures.slabPages = slub.slabPages + (countsLargeAsSlab ? largePages : 0)
+    figures.slabPages = slub.slabPages + largePages
     figures.live = liveTotal
     for cache in 0..<slub.cacheCount {
       let occupancy = slub.occupancy(cache: cache)

@@ -29,7 +29,8 @@ public struct TraceSurvey: ~Copyable {
   }
 
   private let pageShift: UInt64
-  private let pageOffset: UInt64
+  let pageOffset: UInt64?
+  private let offset: UInt64
   private var classifier: RequestClassifier
   /// The kmem_cache requests seen and the caches they used.
   public internal(set) var evidence = CacheEvidence()
@@ -50,9 +51,10 @@ public struct TraceSurvey: ~Copyable {
   public private(set) var sawAccounted = false
 
   /// Prepares a pass; `pageOffset` is the direct map's distance in pages (see `DirectMap`).
-  public init(profile: KernelProfile, pageOffset: UInt64, strings: StringInterner) {
+  public init(profile: KernelProfile, pageOffset: UInt64?, strings: StringInterner) {
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
+    offset = pageOffset ?? 0
     classifier = RequestClassifier(profile: profile, strings: strings)
   }
 
@@ -77,7 +79,7 @@ public struct TraceSurvey: ~Copyable {
         see(frame: batch.address[row], order: Int(batch.order[row]))
       case .mmPageFree, .mmPageFreeDirect:
         see(frame: batch.address[row], order: Int(batch.order[row]))
-        forget(page: batch.address[row] &+ pageOffset, order: min(Int(batch.order[row]), 10))
+        forget(page: batch.address[row] &+ offset, order: min(Int(batch.order[row]), 10))
       default: break
       }
     }
@@ -162,7 +164,7 @@ public struct TraceSurvey: ~Copyable {
   }
 
   private func isOld(_ page: UInt64) -> Bool {
-    let frame = page &- pageOffset
+    let frame = page &- offset
     guard let word = framesSeen.value(frame >> 6) else { return true }
     return word & (1 << (frame & 63)) == 0
   }

@@ -38,7 +38,8 @@ public struct TracedAllocator: Sendable {
       if allocated == size { slub += 1 }
       // From 32 bytes up SLAB has the classes of SLUB, except 96, which takes a whole cache line.
       if allocated == max(size == 96 ? 128 : size, 32) { slab += 1 }
-      if allocated > requested, allocated - requested == 4 || allocated - requested == 8 || allocated - requested == 16 {
+      if allocated > requested, allocated - requested == 4 || allocated - requested == 8 || allocated - requested == 16
+      {
         slob += 1
       }
     }

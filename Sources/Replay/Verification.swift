@@ -1,5 +1,3 @@
-public import TraceEvents
-
 /// How often the model was asked about something the trace also tells, and how often it was right.
 public struct Grade: Sendable, Hashable {
   public var checked: UInt64 = 0

@@ -9,21 +9,21 @@ public struct EventFlags: OptionSet, Sendable, BitwiseCopyable {
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// The allocation failed: its pointer or page is NULL.
-  public static let failed = EventFlags(rawValue: 1 << 0)
+  @inlinable public static var failed: EventFlags { EventFlags(rawValue: 1 << 0) }
   /// The allocation is charged to a memory control group (`accounted=true`).
-  public static let accounted = EventFlags(rawValue: 1 << 1)
+  @inlinable public static var accounted: EventFlags { EventFlags(rawValue: 1 << 1) }
   /// The pointer is a hash (`%p` of a kernel that hides addresses) and carries no address.
-  public static let hashedPointer = EventFlags(rawValue: 1 << 2)
+  @inlinable public static var hashedPointer: EventFlags { EventFlags(rawValue: 1 << 2) }
   /// The pointer text was a placeholder such as `(____ptrval____)`: it does not even identify the object.
-  public static let unknownPointer = EventFlags(rawValue: 1 << 3)
+  @inlinable public static var unknownPointer: EventFlags { EventFlags(rawValue: 1 << 3) }
   /// zone_locked: the page refills a per-CPU list (`percpu_refill=1`).
-  public static let perCPURefill = EventFlags(rawValue: 1 << 4)
+  @inlinable public static var perCPURefill: EventFlags { EventFlags(rawValue: 1 << 4) }
   /// extfrag: `fragmenting=1`.
-  public static let fragmenting = EventFlags(rawValue: 1 << 5)
+  @inlinable public static var fragmenting: EventFlags { EventFlags(rawValue: 1 << 5) }
   /// extfrag: `change_ownership=1`. rss_stat: `curr=1`.
-  public static let changeOwnership = EventFlags(rawValue: 1 << 6)
+  @inlinable public static var changeOwnership: EventFlags { EventFlags(rawValue: 1 << 6) }
   /// The event has a task column; without it `comm` and `pid` say nothing.
-  public static let hasTask = EventFlags(rawValue: 1 << 7)
+  @inlinable public static var hasTask: EventFlags { EventFlags(rawValue: 1 << 7) }
 }
 
 /// One trace event: a row of an `EventBatch`. Which fields mean something depends on `kind`.
@@ -78,6 +78,7 @@ public struct Event: Sendable, BitwiseCopyable {
     self.kind = kind
     order = 0
     migrateType = 0
-    flags = []
+    // Not an array literal: unoptimised callers and other modules would build it on the heap, once an event.
+    flags = EventFlags(rawValue: 0)
   }
 }

@@ -1,6 +1,5 @@
 import Analysis
 import KernelTypes
-import Replay
 import TestSupport
 import Testing
 import TraceEvents

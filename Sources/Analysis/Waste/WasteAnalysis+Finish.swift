@@ -1,5 +1,4 @@
 public import KernelTypes
-import Replay
 import TraceEvents
 
 /// What the names in a result depend on besides the trace's events.

@@ -1,5 +1,4 @@
 public import KernelTypes
-import Replay
 public import TraceEvents
 
 /// Sums requested, allocated and wasted bytes of a trace's slab objects: in total, live at the end, and at the peak.

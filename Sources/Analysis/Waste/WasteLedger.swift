@@ -1,5 +1,4 @@
 import KernelTypes
-import Replay
 
 /// A live object, as the ledger remembers it.
 struct LiveObject: BitwiseCopyable {

@@ -1,4 +1,4 @@
-public import Replay
+public import KernelTypes
 
 /// The answer to "where do requested and allocated bytes differ": exact sums read from a trace.
 public struct WasteResult: Sendable {

@@ -1,5 +1,5 @@
 import Analysis
-import Replay
+import KernelTypes
 import TraceEvents
 
 extension InfoReport {

@@ -1,5 +1,5 @@
 import Analysis
-import Replay
+import KernelTypes
 
 /// The JSON of `waste`: exact integers, times in nanoseconds after the first event.
 struct WasteDocument: Encodable {

@@ -1,5 +1,5 @@
 import Analysis
-import Replay
+import KernelTypes
 
 extension WasteReport {
   private static let standardTop = 20

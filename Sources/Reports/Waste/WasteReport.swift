@@ -1,4 +1,5 @@
 public import Analysis
+import KernelTypes
 
 /// Which groups come first in a report.
 public enum WasteOrder: String, CaseIterable, Sendable {

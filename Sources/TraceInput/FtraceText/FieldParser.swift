@@ -6,18 +6,18 @@ import TraceEvents
 /// Keys nobody knows are passed over, so that fields of later kernels do no harm. Texts follow the `TP_printk` formats
 /// of include/trace/events/kmem.h from 2.6.31 to 6.18 and what libtraceevent makes of them.
 struct FieldParser: ~Copyable {
-  let strings: StringInterner
+  let strings: Texts
   var cursor: Bytes
   let end: Bytes
   var event: Event
-  var seen: FieldSet = []
-  var features: EraFeatures = []
+  var seen = FieldSet(rawValue: 0)
+  var features = EraFeatures(rawValue: 0)
   var spelling = PointerSpelling.unknown
   var trouble = NumberTrouble.none
   private var page: UInt64 = 1
 
   @inline(__always)
-  init(_ event: Event, strings: StringInterner, from cursor: Bytes, to end: Bytes) {
+  init(_ event: Event, strings: Texts, from cursor: Bytes, to end: Bytes) {
     self.event = event
     self.strings = strings
     self.cursor = cursor
@@ -27,6 +27,14 @@ struct FieldParser: ~Copyable {
   /// Reads all fields; `false` if a value is malformed or a field that the kind must have is missing.
   @inline(__always)
   mutating func parse() -> Bool {
+    guard parseFields() else { return false }
+    finish()
+    return seen.isSuperset(of: FieldSet.required(of: event.kind))
+  }
+
+  /// Reads the fields that are there; `false` if a value is malformed.
+  @inline(__always)
+  mutating func parseFields() -> Bool {
     while cursor < end {
       if cursor.pointee == UInt8(ascii: " ") {
         cursor += 1
@@ -35,8 +43,7 @@ struct FieldParser: ~Copyable {
       field()
       if trouble != .none { return false }
     }
-    finish()
-    return seen.isSuperset(of: FieldSet.required(of: event.kind))
+    return true
   }
 
   // Keys are told apart by their first character, then compared eight characters at a time.
@@ -167,13 +174,13 @@ struct FieldParser: ~Copyable {
   @inline(__always)
   private mutating func migrateType(_ keyLength: Int) { event.migrateType = smallNumber(keyLength, .migrateType) }
 
-  private mutating func pageblockOrder() { event.node = Int16(smallNumber(16, [])) }
+  private mutating func pageblockOrder() { event.node = Int16(smallNumber(16, FieldSet(rawValue: 0))) }
 
   private mutating func member(_ keyLength: Int) { event.name = text(keyLength, .member) }
 
   @inline(__always)
   private mutating func flag(_ keyLength: Int, _ flag: EventFlags) {
-    if number(keyLength, []) != 0 { event.flags.insert(flag) } else { event.flags.remove(flag) }
+    if number(keyLength, FieldSet(rawValue: 0)) != 0 { event.flags.insert(flag) } else { event.flags.remove(flag) }
   }
 }
 
@@ -197,7 +204,8 @@ extension FieldParser {
   @inline(__always)
   private mutating func pointer() {
     cursor += 4
-    event.flags.subtract([.hashedPointer, .unknownPointer])
+    event.flags.remove(.hashedPointer)
+    event.flags.remove(.unknownPointer)
     event.address = address()
     if spelling == .sixteenDigits, event.address >> 32 == 0, event.address > Self.largestPlainSmallPointer {
       event.flags.insert(.hashedPointer)
@@ -206,7 +214,7 @@ extension FieldParser {
   }
 
   // NULL and ZERO_SIZE_PTR (include/linux/slab.h) are printed as they are; the kernel doesn't hash them.
-  private static var largestPlainSmallPointer: UInt64 { 0x10 }
+  static var largestPlainSmallPointer: UInt64 { 0x10 }
 
   @inline(__always)
   private mutating func pagePointer() {

@@ -5,40 +5,49 @@ import TraceEvents
 struct FieldSet: OptionSet {
   var rawValue: UInt32
 
-  static let callSite = FieldSet(rawValue: 1 << 0)
-  static let pointer = FieldSet(rawValue: 1 << 1)
-  static let requestedBytes = FieldSet(rawValue: 1 << 2)
-  static let allocatedBytes = FieldSet(rawValue: 1 << 3)
-  static let gfp = FieldSet(rawValue: 1 << 4)
-  static let node = FieldSet(rawValue: 1 << 5)
-  static let accounted = FieldSet(rawValue: 1 << 6)
-  static let name = FieldSet(rawValue: 1 << 7)
-  static let page = FieldSet(rawValue: 1 << 8)
-  static let frame = FieldSet(rawValue: 1 << 9)
-  static let order = FieldSet(rawValue: 1 << 10)
-  static let migrateType = FieldSet(rawValue: 1 << 11)
-  static let fallbackOrder = FieldSet(rawValue: 1 << 12)
-  static let fallbackType = FieldSet(rawValue: 1 << 13)
-  static let addressSpace = FieldSet(rawValue: 1 << 14)
-  static let member = FieldSet(rawValue: 1 << 15)
-  static let size = FieldSet(rawValue: 1 << 16)
+  static var callSite: FieldSet { FieldSet(rawValue: 1 << 0) }
+  static var pointer: FieldSet { FieldSet(rawValue: 1 << 1) }
+  static var requestedBytes: FieldSet { FieldSet(rawValue: 1 << 2) }
+  static var allocatedBytes: FieldSet { FieldSet(rawValue: 1 << 3) }
+  static var gfp: FieldSet { FieldSet(rawValue: 1 << 4) }
+  static var node: FieldSet { FieldSet(rawValue: 1 << 5) }
+  static var accounted: FieldSet { FieldSet(rawValue: 1 << 6) }
+  static var name: FieldSet { FieldSet(rawValue: 1 << 7) }
+  static var page: FieldSet { FieldSet(rawValue: 1 << 8) }
+  static var frame: FieldSet { FieldSet(rawValue: 1 << 9) }
+  static var order: FieldSet { FieldSet(rawValue: 1 << 10) }
+  static var migrateType: FieldSet { FieldSet(rawValue: 1 << 11) }
+  static var fallbackOrder: FieldSet { FieldSet(rawValue: 1 << 12) }
+  static var fallbackType: FieldSet { FieldSet(rawValue: 1 << 13) }
+  static var addressSpace: FieldSet { FieldSet(rawValue: 1 << 14) }
+  static var member: FieldSet { FieldSet(rawValue: 1 << 15) }
+  static var size: FieldSet { FieldSet(rawValue: 1 << 16) }
 
   /// The fields without which an event of `kind` says nothing; every kernel since 2.6.3x prints them.
   @inline(__always)
   static func required(of kind: EventKind) -> FieldSet {
     switch kind {
-    case .kmalloc, .kmemCacheAlloc: [.callSite, .pointer, .requestedBytes, .allocatedBytes, .gfp]
-    case .kmallocNode, .kmemCacheAllocNode: [.callSite, .pointer, .requestedBytes, .allocatedBytes, .gfp, .node]
-    case .kfree, .kmemCacheFree: [.callSite, .pointer]
-    case .mmPageAlloc: [.frame, .order, .migrateType, .gfp]
-    case .mmPageFree, .mmPageFreeDirect: [.frame, .order]
-    case .mmPageFreeBatched: [.frame]
-    case .mmPageAllocZoneLocked, .mmPagePCPUDrain: [.frame, .order, .migrateType]
-    case .mmPageAllocExtfrag: [.frame, .order, .migrateType, .fallbackOrder, .fallbackType]
-    case .rssStat: [.addressSpace, .member, .size]
-    case .mark: []
+    case .kmalloc, .kmemCacheAlloc: allocation
+    case .kmallocNode, .kmemCacheAllocNode: allocation.union(.node)
+    case .kfree, .kmemCacheFree: callSite.union(.pointer)
+    case .mmPageAlloc: block.union(.migrateType).union(.gfp)
+    case .mmPageFree, .mmPageFreeDirect: block
+    case .mmPageFreeBatched: frame
+    case .mmPageAllocZoneLocked, .mmPagePCPUDrain: block.union(.migrateType)
+    case .mmPageAllocExtfrag: block.union(.migrateType).union(.fallbackOrder).union(.fallbackType)
+    case .rssStat: addressSpace.union(.member).union(.size)
+    case .mark: FieldSet(rawValue: 0)
     }
   }
+
+  // Unions, because an array literal of options is built on the heap in this place.
+  @inline(__always)
+  private static var allocation: FieldSet {
+    callSite.union(.pointer).union(.requestedBytes).union(.allocatedBytes).union(.gfp)
+  }
+
+  @inline(__always)
+  private static var block: FieldSet { frame.union(.order) }
 }
 
 /// How the pointers of a trace are printed.

@@ -11,7 +11,7 @@ struct FtraceTextParser: ~Copyable {
   static let lineLimit = 1 << 16
 
   let input: String
-  let strings: StringInterner
+  let strings: Texts
   let stacks: StackTable
   let usesFastPath: Bool
   var statistics = ImportStatistics()
@@ -23,17 +23,17 @@ struct FtraceTextParser: ~Copyable {
   var hasTraceLines = false
   var stack = StackCollector()
   var otherEvents = OtherEvents()
-  var fastPath: FastPath
+  var fastPath = FastPath()
+  private var lastComm = (low: UInt64(0), high: UInt64(0), id: StringID.none)
   private var classifiedGFP = IdentifierSet()
   /// The first line that could not be understood, for the message about inputs that are no trace.
   var firstStrangeLine: String?
 
   init(input: String, strings: StringInterner, stacks: StackTable, usesFastPath: Bool) {
     self.input = input
-    self.strings = strings
+    self.strings = Texts(strings)
     self.stacks = stacks
     self.usesFastPath = usesFastPath
-    fastPath = FastPath(strings: strings)
   }
 
   /// Reads lines from `start` until `end` or until the batch is full; returns where the next line begins.
@@ -112,7 +112,7 @@ struct FtraceTextParser: ~Copyable {
     if prefix.hasTask {
       event.flags = .hasTask
       event.pid = prefix.pid
-      event.comm = strings.intern(prefix.commStart, count: prefix.commEnd - prefix.commStart)
+      event.comm = comm(prefix, line)
     }
     if kind == .mark {
       let text = MarkText.strip(arguments, end)
@@ -121,11 +121,30 @@ struct FtraceTextParser: ~Copyable {
     }
     var fields = FieldParser(event, strings: strings, from: arguments, to: end)
     guard fields.parse() else { return countMalformedEvent(prefix.cpu, fields.trouble, line, end) }
-    features.formUnion(fields.features)
+    note(fields)
     if fields.spelling != .unknown { note(fields.spelling, fields.event) }
-    if fields.event.gfp != .none, classifiedGFP.insert(fields.event.gfp) { classifyGFP(fields.event.gfp) }
-    if usesFastPath { fastPath.learn(prefix, line, kind) }
+    if usesFastPath { fastPath.learn(prefix, line, fields.event) }
     batch.append(fields.event)
+  }
+
+  /// The task's name; lines of one task come in runs, so the kernel's sixteen columns are compared with the last ones.
+  @inline(__always)
+  private mutating func comm(_ prefix: LinePrefix, _ line: Bytes) -> StringID {
+    let count = prefix.commEnd - prefix.commStart
+    guard prefix.style == .ftrace, prefix.commEnd == line + 16 else {
+      return strings.intern(prefix.commStart, count: count)
+    }
+    let (low, high) = (line.load8(), line.load8(8))
+    if low == lastComm.low, high == lastComm.high { return lastComm.id }
+    lastComm = (low, high, strings.intern(prefix.commStart, count: count))
+    return lastComm.id
+  }
+
+  /// Remembers what an event's fields tell about the kernel.
+  @inline(__always)
+  mutating func note(_ fields: borrowing FieldParser) {
+    features.formUnion(fields.features)
+    if fields.event.gfp != .none, classifiedGFP.insert(fields.event.gfp) { classifyGFP(fields.event.gfp) }
   }
 
   @inline(__always)

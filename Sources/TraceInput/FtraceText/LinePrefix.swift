@@ -112,6 +112,11 @@ struct LinePrefix {
     if trouble == .none, cursor < end, cursor.pointee == UInt8(ascii: ".") {
       cursor += 1
       isTicks = false
+      if end - cursor > 6, cursor[6] == UInt8(ascii: ":"), let micros = Numbers.decimal6(cursor), whole < 1 << 33 {
+        cursor += 6
+        time = whole &* 1_000_000_000 &+ micros &* 1000
+        return true
+      }
       let fractionStart = cursor
       var fraction = Numbers.decimal(&cursor, end, &trouble)
       let digits = cursor - fractionStart

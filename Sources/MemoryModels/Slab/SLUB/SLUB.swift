@@ -199,7 +199,11 @@ public struct SLUB: ~Copyable {
     } else {
       caches[cache].partialHead = slab.next
     }
-    if slab.next >= 0 { slabs[Int(slab.next)].previous = slab.previous } else { caches[cache].partialTail = slab.previous }
+    if slab.next >= 0 {
+      slabs[Int(slab.next)].previous = slab.previous
+    } else {
+      caches[cache].partialTail = slab.previous
+    }
     slabs[Int(id)].next = -1
     slabs[Int(id)].previous = -1
     caches[cache].partialCount -= 1

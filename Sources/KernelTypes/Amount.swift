@@ -1,6 +1,20 @@
-public import Replay
+/// So many objects and their bytes: what callers asked for, and what the allocator gave them.
+///
+/// Sums wrap instead of trapping; each object is below 4 GiB, so no trace reaches that.
+@frozen
+public struct Amount: Sendable, Hashable, BitwiseCopyable {
+  public var objects: UInt64 = 0
+  /// Bytes asked for (`bytes_req`).
+  public var requestedBytes: UInt64 = 0
+  /// Bytes given (`bytes_alloc`).
+  public var allocatedBytes: UInt64 = 0
 
-extension Amount {
+  public init(objects: UInt64 = 0, requestedBytes: UInt64 = 0, allocatedBytes: UInt64 = 0) {
+    self.objects = objects
+    self.requestedBytes = requestedBytes
+    self.allocatedBytes = allocatedBytes
+  }
+
   /// Bytes given beyond what was asked for; negative only if a trace says that less was given.
   public var wastedBytes: Int64 { Int64(bitPattern: allocatedBytes &- requestedBytes) }
 
@@ -23,19 +37,26 @@ extension Amount {
     allocatedBytes &+= other.allocatedBytes
   }
 
-  // Sums wrap instead of trapping: each object is below 4 GiB, so no trace reaches that.
-  @inline(__always)
-  mutating func addObject(_ requested: UInt32, _ allocated: UInt32) {
-    objects &+= 1
-    requestedBytes &+= UInt64(requested)
-    allocatedBytes &+= UInt64(allocated)
+  public static func - (left: Amount, right: Amount) -> Amount {
+    Amount(
+      objects: left.objects &- right.objects, requestedBytes: left.requestedBytes &- right.requestedBytes,
+      allocatedBytes: left.allocatedBytes &- right.allocatedBytes)
   }
 
-  @inline(__always)
-  mutating func removeObject(_ requested: UInt32, _ allocated: UInt32) {
+  /// Adds one object.
+  @inlinable
+  public mutating func addObject(_ requested: some FixedWidthInteger, _ allocated: some FixedWidthInteger) {
+    objects &+= 1
+    requestedBytes &+= UInt64(truncatingIfNeeded: requested)
+    allocatedBytes &+= UInt64(truncatingIfNeeded: allocated)
+  }
+
+  /// Takes one object off.
+  @inlinable
+  public mutating func removeObject(_ requested: some FixedWidthInteger, _ allocated: some FixedWidthInteger) {
     objects &-= 1
-    requestedBytes &-= UInt64(requested)
-    allocatedBytes &-= UInt64(allocated)
+    requestedBytes &-= UInt64(truncatingIfNeeded: requested)
+    allocatedBytes &-= UInt64(truncatingIfNeeded: allocated)
   }
 }
 

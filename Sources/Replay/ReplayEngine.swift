@@ -1,0 +1,161 @@
+public import KernelTypes
+import MemoryModels
+public import TraceEvents
+
+/// Replays a trace's events: drives the model, recognises the traced kernel's own slab pages, and, when the trace was made
+/// by the same allocator, follows it step by step and grades the model.
+public struct ReplayEngine: ~Copyable {
+  let profile: KernelProfile
+  let strings: StringInterner
+  var directory: CacheDirectory
+  var pages: PageClassifier
+  var replay: SlabReplay
+  let isFollowing: Bool
+  var follower: SlabFollower
+  let caches: UnsafeMutablePointer<Int32>
+  let batchCapacity: Int
+
+  private(set) var firstTime: UInt64?
+  var lastTime: UInt64 = 0
+  var marks: [ReplayMoment] = []
+  var omittedMarks: UInt64 = 0
+  var timeline = Timeline()
+  var freesOfNull: UInt64 = 0
+  var failedAllocations: UInt64 = 0
+  var baseline: WindowBaseline?
+
+  /// Marks kept in full; later ones are counted.
+  static let markLimit = 10_000
+
+  /// Prepares a replay of the trace that `survey` (finished) looked at.
+  ///
+  /// `following` says that the trace was made by the allocator that is modelled, so that the model can be graded.
+  public init(
+    profile: KernelProfile, survey: consuming TraceSurvey, following: Bool, strings: StringInterner,
+    batchCapacity: Int = EventBatch.standardCapacity
+  ) {
+    self.profile = profile
+    self.strings = strings
+    directory = CacheDirectory(profile: profile, evidence: survey.evidence, strings: strings)
+    let offset = survey.pageOffset
+    pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
+    isFollowing = following && offset != nil
+    follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
+    replay = SlabReplay(profile: profile, pages: PageSupply())
+    caches = .allocate(capacity: batchCapacity)
+    caches.initialize(repeating: 0, count: batchCapacity)
+    self.batchCapacity = batchCapacity
+  }
+
+  deinit { caches.deallocate() }
+
+  /// Replays the rows of a batch that lie before or inside the window.
+  public mutating func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
+    if rows.isEmpty { return }
+    if firstTime == nil { firstTime = batch.time[rows.lowerBound] }
+    if isInside, baseline == nil { baseline = WindowBaseline(self) }
+    precondition(batch.count <= batchCapacity, "batch larger than the engine was made for")
+    directory.resolve(batch, into: caches)
+    for row in rows {
+      follower.ordinal &+= 1
+      switch batch.kind[row] {
+      case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode: allocation(batch, row)
+      case .kfree, .kmemCacheFree: free(batch, row)
+      case .mmPageAlloc: pageTaken(batch, row)
+      case .mmPageFree, .mmPageFreeDirect: pageGivenBack(batch, row)
+      case .mark: if isInside { mark(batch, row) }
+      default: break
+      }
+    }
+    lastTime = batch.time[rows.upperBound - 1]
+    if isInside, timeline.isDue(elapsed(lastTime)) { timeline.add(moment(lastTime, text: "")) }
+  }
+
+  private mutating func allocation(_ batch: borrowing EventBatch, _ row: Int) {
+    let cache = caches[row]
+    if cache == CacheDirectory.notServed {
+      if batch.flags[row].contains(.failed) { failedAllocations &+= 1 }
+      return
+    }
+    let address = batch.address[row]
+    var claim: PageClassifier.Claim?
+    if pages.owner(address: address) == PageClassifier.unknownOwner {
+      claim = pages.claim(address: address, use: cache == CacheDirectory.large ? .large : .slab)
+      if let block = claim?.block, block.modelFrame != PageClassifier.noFrame {
+        replay.pages.free(frame: block.modelFrame, order: Int(block.order), cpu: Int(batch.cpu[row]))
+      }
+    }
+    if cache >= 0 {
+      replay.prepare(cache: Int(cache), directory)
+      if isFollowing {
+        follower.prepare(cache: Int(cache), directory, &pages)
+        follow(batch, row, Int(cache), claim)
+      }
+    } else if isFollowing {
+      follower.gradeLarge(batch, row)
+    }
+    replay.allocate(batch, row, cache)
+  }
+
+  @inline(__always)
+  private mutating func follow(
+    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ claim: PageClassifier.Claim?
+  ) {
+    let kind = batch.kind[row]
+    if kind == .kmalloc || kind == .kmallocNode { follower.gradeSize(batch, row, cache) }
+    var serving = cache
+    if directory.evidence.hasDividedSites { serving = follower.servingCache(batch, row, cache, directory, pages) }
+    follower.allocation(batch, row, serving, claim: claim, &pages)
+  }
+
+  private mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
+    if batch.address[row] <= 16 {
+      freesOfNull &+= 1
+      return
+    }
+    if isFollowing { follower.free(batch, row, directory, &pages) }
+    replay.free(batch, row)
+  }
+
+  private mutating func pageTaken(_ batch: borrowing EventBatch, _ row: Int) {
+    if batch.flags[row].contains(.failed) { return }
+    let order = min(Int(batch.order[row]), 11)
+    let frame = batch.address[row]
+    let modelFrame = replay.pages.background(
+      order: order, migrateType: batch.migrateType[row], gfp: batch.gfp[row], cpu: Int(batch.cpu[row]))
+    let stale = pages.taken(
+      frame: frame, order: order, migrateType: batch.migrateType[row], modelFrame: modelFrame)
+    if isFollowing { follower.pageTaken(frame: frame, stale: stale, &pages) }
+  }
+
+  private mutating func pageGivenBack(_ batch: borrowing EventBatch, _ row: Int) {
+    let order = min(Int(batch.order[row]), 11)
+    let frame = batch.address[row]
+    if let block = pages.givenBack(frame: frame, order: order), block.modelFrame != PageClassifier.noFrame {
+      replay.pages.free(
+        frame: block.modelFrame, order: min(order, Int(block.order)), cpu: Int(batch.cpu[row]))
+    }
+    if isFollowing { follower.pageGivenBack(frame: frame, &pages) }
+  }
+
+  private mutating func mark(_ batch: borrowing EventBatch, _ row: Int) {
+    if marks.count < Self.markLimit {
+      marks.append(moment(batch.time[row], text: strings.string(batch.name[row])))
+    } else {
+      omittedMarks += 1
+    }
+  }
+
+  func elapsed(_ time: UInt64) -> UInt64 {
+    let first = firstTime ?? time
+    return time > first ? time - first : 0
+  }
+
+  func moment(_ time: UInt64, text: String) -> ReplayMoment {
+    let large = Int64(pages.observedLargePages)
+    let followed = FollowedPages(predicted: follower.predictedPages + large, observed: follower.observedPages + large)
+    return ReplayMoment(
+      atNanoseconds: elapsed(time), text: text, modelled: replay.figures(), followed: isFollowing ? followed : nil,
+      observedSlabPages: pages.pageOffset == nil ? nil : pages.observedSlabPages, freePages: replay.pages.freePages)
+  }
+}
