@@ -49,19 +49,34 @@ public struct InfoAnalysis: ~Copyable {
   public mutating func consume(_ batch: borrowing EventBatch) {
     if batch.count == 0 { return }
     if firstTime == nil { firstTime = batch.time[0] }
+    var runStart = 0
     for row in 0..<batch.count {
       // Out-of-order events make the last one in the file not the last in time.
-      lastTime = max(lastTime, batch.time[row])
-      let cpu = Int(batch.cpu[row])
-      while cpuEvents.count <= cpu { cpuEvents.append(0) }
-      cpuEvents[cpu] += 1
-      if batch.flags[row].contains(.hasTask) {
-        let task = tasks.index(UInt64(batch.comm[row].rawValue), UInt64(truncatingIfNeeded: batch.pid[row]))
-        if task == taskEvents.count { taskEvents.append(0) }
-        taskEvents[task] += 1
-      }
+      if batch.time[row] > lastTime { lastTime = batch.time[row] }
       if batch.kind[row] == .mark { mark(batch, row) }
+      if !Self.isSameRun(batch, runStart, row) {
+        countRun(batch, runStart..<row)
+        runStart = row
+      }
     }
+    countRun(batch, runStart..<batch.count)
+  }
+
+  /// Whether two events are of one task on one CPU. Events come in long runs of those, so runs are counted.
+  private static func isSameRun(_ batch: borrowing EventBatch, _ left: Int, _ right: Int) -> Bool {
+    batch.pid[left] == batch.pid[right] && batch.cpu[left] == batch.cpu[right] && batch.comm[left] == batch.comm[right]
+      && batch.flags[left].contains(.hasTask) == batch.flags[right].contains(.hasTask)
+  }
+
+  private mutating func countRun(_ batch: borrowing EventBatch, _ rows: Range<Int>) {
+    let row = rows.lowerBound
+    let cpu = Int(batch.cpu[row])
+    while cpuEvents.count <= cpu { cpuEvents.append(0) }
+    cpuEvents[cpu] += UInt64(rows.count)
+    if !batch.flags[row].contains(.hasTask) { return }
+    let task = tasks.index(UInt64(batch.comm[row].rawValue), UInt64(truncatingIfNeeded: batch.pid[row]))
+    if task == taskEvents.count { taskEvents.append(0) }
+    taskEvents[task] += UInt64(rows.count)
   }
 
   private mutating func mark(_ batch: borrowing EventBatch, _ row: Int) {
