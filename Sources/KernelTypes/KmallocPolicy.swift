@@ -17,6 +17,9 @@ public struct KmallocPolicy: Sendable, Hashable, Codable {
   /// `__GFP_RECLAIMABLE` requests have caches of their own: 4.20 and later.
   public var hasReclaimableCaches: Bool
 
+  /// The first kernel with kmalloc caches for accounted requests.
+  public static let accountedCachesSince = KernelVersion(5, 14)
+
   /// The classes of SLUB. Follows `__kmalloc_index` in include/linux/slab.h, 6.1.
   public init(kernel: KernelVersion, architecture: Architecture, pageSize: Int) {
     minimumSize =

@@ -21,6 +21,9 @@ public struct ReplayEngine: ~Copyable {
   var omittedMarks: UInt64 = 0
   var timeline = Timeline()
   var freesOfNull: UInt64 = 0
+  var freesOfZeroSize: UInt64 = 0
+  var unpairedAllocations: UInt64 = 0
+  var unpairedFrees: UInt64 = 0
   var failedAllocations: UInt64 = 0
   var baseline: WindowBaseline?
 
@@ -77,6 +80,10 @@ public struct ReplayEngine: ~Copyable {
       if batch.flags[row].contains(.failed) { failedAllocations &+= 1 }
       return
     }
+    if batch.flags[row].contains(.unknownPointer) {
+      unpairedAllocations &+= 1
+      return
+    }
     let address = batch.address[row]
     var claim: PageClassifier.Claim?
     if pages.owner(address: address) == PageClassifier.unknownOwner {
@@ -109,8 +116,12 @@ public struct ReplayEngine: ~Copyable {
   }
 
   private mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
+    if batch.flags[row].contains(.unknownPointer) {
+      unpairedFrees &+= 1
+      return
+    }
     if batch.address[row] <= 16 {
-      freesOfNull &+= 1
+      if batch.address[row] == 16 { freesOfZeroSize &+= 1 } else { freesOfNull &+= 1 }
       return
     }
     if isFollowing { follower.free(batch, row, directory, &pages) }

@@ -52,6 +52,10 @@ public struct ReplayOutcome: Sendable {
   public var freesOfNull: UInt64
   public var allocationsOfLive: UInt64
   public var failedAllocations: UInt64
+  public var freesOfZeroSize: UInt64
+  /// Allocations and frees whose pointer was printed as a placeholder: they are left out.
+  public var unpairedAllocations: UInt64
+  public var unpairedFrees: UInt64
 }
 
 /// Counts at the moment a window opens, which are taken off at the end.
@@ -97,7 +101,8 @@ extension ReplayEngine {
       observedPageFrees: observes ? since(pages.observedFrees, baseline?.observedFrees) : nil,
       caches: cacheFindings(grades), marks: marks, omittedMarks: omittedMarks, timeline: timeline.moments,
       grades: grades, freesOfUnseen: replay.freesOfUnseen, freesOfNull: freesOfNull,
-      allocationsOfLive: replay.allocationsOfLive, failedAllocations: failedAllocations)
+      allocationsOfLive: replay.allocationsOfLive, failedAllocations: failedAllocations,
+      freesOfZeroSize: freesOfZeroSize, unpairedAllocations: unpairedAllocations, unpairedFrees: unpairedFrees)
   }
 
   private func cacheFindings(_ grades: FollowGrades?) -> [ReplayOutcome.Cache] {

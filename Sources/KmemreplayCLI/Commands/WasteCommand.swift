@@ -37,7 +37,7 @@ struct WasteCommand: ToolCommand {
       for part in parts { analysis.consume(batch, part, strings: run.strings) }
     }
     let subject = try run.finish(pairing: analysis.pairing)
-    try Self.requireSlabEvents(subject)
+    try TraceRun.requireSlabEvents(subject)
     let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
     let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
     try destination.write(render(report))
@@ -51,18 +51,6 @@ struct WasteCommand: ToolCommand {
     case .csv: report.csv()
     case .text, .html: report.text()
     }
-  }
-
-  private static func requireSlabEvents(_ subject: ReportSubject) throws {
-    let counts = subject.quality.statistics.eventsByKind
-    let isSlab = EventKind.allCases.contains { kind in
-      (kind.isObjectAllocation || kind.isObjectFree) && counts[Int(kind.rawValue)] > 0
-    }
-    if isSlab { return }
-    throw CommandFailure(
-      "\(subject.name): holds no slab events (kmalloc, kmem_cache_alloc, kfree, …), only "
-        + "\(Units.count(subject.quality.statistics.events)) others. Record the whole kmem group: "
-        + "`trace-cmd record -e kmem`")
   }
 }
 

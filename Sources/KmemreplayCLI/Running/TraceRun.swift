@@ -66,6 +66,9 @@ struct TraceRun {
     return parts
   }
 
+  /// Ends a pass that doesn't go to the trace's end.
+  mutating func stop() { progress.clear() }
+
   /// What reports say about the input. Throws `CommandFailure` if there were no events, or none in the window.
   func finish(pairing: PairingCounts) throws -> ReportSubject {
     let statistics = trace.source.statistics
@@ -119,5 +122,18 @@ struct TraceRun {
       text += "; it has others: " + names.joined(separator: ", ")
     }
     return text + ". Record with `trace-cmd record -e kmem`, or enable events/kmem in tracefs"
+  }
+
+  /// Throws `CommandFailure` if a trace has no events of slab objects.
+  static func requireSlabEvents(_ subject: ReportSubject) throws {
+    let counts = subject.quality.statistics.eventsByKind
+    let isSlab = EventKind.allCases.contains { kind in
+      (kind.isObjectAllocation || kind.isObjectFree) && counts[Int(kind.rawValue)] > 0
+    }
+    if isSlab { return }
+    throw CommandFailure(
+      "\(subject.name): holds no slab events (kmalloc, kmem_cache_alloc, kfree, …), only "
+        + "\(Units.count(subject.quality.statistics.events)) others. Record the whole kmem group: "
+        + "`trace-cmd record -e kmem`")
   }
 }

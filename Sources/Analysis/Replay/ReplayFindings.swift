@@ -1,0 +1,56 @@
+public import KernelTypes
+public import Replay
+
+/// The answer of `replay`: what the model of one allocator did with a trace's requests, and how far to trust it.
+public struct ReplayFindings: Sendable {
+  /// Why the model could not be graded against the trace.
+  public enum Ungraded: String, Sendable {
+    /// Pointers are hashes or the trace has no page events: objects can't be related to pages.
+    case noAddresses
+    /// Another allocator made the trace.
+    case otherAllocator
+    /// The sizes handed out fit no allocator that is known.
+    case unknownAllocator
+  }
+
+  /// The allocator that was modelled.
+  public var allocator: TracedAllocator.Kind
+  /// The allocator that made the trace, if its sizes tell.
+  public var tracedAllocator: TracedAllocator.Kind?
+  /// Why there are no grades, if there are none.
+  public var ungraded: Ungraded?
+  /// What the model ran with.
+  public var profile: KernelProfile
+  public var outcome: ReplayOutcome
+
+  public init(
+    allocator: TracedAllocator.Kind, tracedAllocator: TracedAllocator.Kind?, ungraded: Ungraded?,
+    profile: KernelProfile, outcome: ReplayOutcome
+  ) {
+    self.allocator = allocator
+    self.tracedAllocator = tracedAllocator
+    self.ungraded = ungraded
+    self.profile = profile
+    self.outcome = outcome
+  }
+
+  /// Bytes of the pages that a state's slabs take.
+  public func slabBytes(_ figures: SlabFigures) -> UInt64 { figures.slabPages * UInt64(profile.pageSize) }
+
+  /// Bytes that the allocator holds beyond what was asked for; negative only in a damaged trace.
+  public func footprintWastedBytes(_ figures: SlabFigures) -> Int64 {
+    Int64(bitPattern: slabBytes(figures) &- figures.live.requestedBytes)
+  }
+
+  /// The same in percent of what it holds, rounded to two places.
+  public func footprintWastedPercent(_ figures: SlabFigures) -> Double {
+    let bytes = slabBytes(figures)
+    if bytes == 0 { return 0 }
+    return (Double(footprintWastedBytes(figures)) / Double(bytes) * 10000).rounded() / 100
+  }
+}
+
+extension Grade {
+  /// Right answers in percent; 100 when nothing was asked.
+  public var percent: Double { checked == 0 ? 100 : Double(matched) / Double(checked) * 100 }
+}
