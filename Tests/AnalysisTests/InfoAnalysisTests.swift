@@ -5,11 +5,16 @@ import Testing
 import TraceEvents
 
 @Suite struct InfoAnalysisTests {
-  private func info(_ trace: ScriptedTrace, capacity: Int) throws -> InfoResult {
+  private func info(
+    _ trace: ScriptedTrace, capacity: Int, window: TimeWindow = .wholeTrace
+  ) throws -> InfoResult {
     trace.rewind()
+    var cursor = TimeWindowCursor(window)
     var analysis = InfoAnalysis()
     var batch = EventBatch(capacity: capacity)
-    while try trace.read(into: &batch) { analysis.consume(batch) }
+    while try trace.read(into: &batch) {
+      for part in cursor.parts(of: batch, strings: trace.strings, clock: .time) { analysis.consume(batch, part) }
+    }
     return analysis.finish(strings: trace.strings)
   }
 
@@ -37,6 +42,24 @@ import TraceEvents
     #expect(Dictionary(uniqueKeysWithValues: result.tasks.map { ("\($0.name)-\($0.pid)", $0.events) }) == tasks)
     #expect(result.tasks.map(\.events) == result.tasks.map(\.events).sorted(by: >))
     #expect(result.lastTime == 499_000)
+  }
+
+  @Test(arguments: [1, 2, 4096])
+  func onlyTheWindowCounts(capacity: Int) throws {
+    let trace = ScriptedTrace()
+    trace.allocate(0x1000, 1, 8)
+    trace.mark("from")
+    trace.allocate(0x2000, 1, 8)
+    trace.free(0x1000)
+    trace.mark("to")
+    trace.free(0x2000)
+    let result = try info(trace, capacity: capacity, window: TimeWindow(from: .mark("from"), to: .mark("to")))
+    #expect(result.eventsByKind.reduce(0, +) == 4)
+    #expect(result.eventsByKind[Int(EventKind.kfree.rawValue)] == 1)
+    #expect(result.firstTime == 1000)
+    #expect(result.lastTime == 4000)
+    #expect(result.marks.map(\.time) == [1000, 4000])
+    #expect(result.tasks.map(\.events) == [4])
   }
 
   @Test func theSpanReachesToTheLatestEventEvenIfAnEarlierOneComesLast() throws {
