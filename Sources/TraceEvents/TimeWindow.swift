@@ -110,6 +110,8 @@ public struct TimeWindowCursor {
   public private(set) var lastTime: UInt64 = 0
   /// The time at which the window opened.
   public private(set) var openTime: UInt64?
+  /// The time of the last event so far that lies in the window.
+  public private(set) var lastInsideTime: UInt64?
 
   private let window: TimeWindow
 
@@ -140,7 +142,10 @@ public struct TimeWindowCursor {
     }
     if phase == .inside {
       let end = closing(batch, strings, clock, origin, from: row)
-      if end > row { parts.append(Part(rows: row..<end, phase: .inside)) }
+      if end > row {
+        parts.append(Part(rows: row..<end, phase: .inside))
+        lastInsideTime = batch.time[end - 1]
+      }
       row = end
     }
     if row < count { parts.append(Part(rows: row..<count, phase: .after)) }

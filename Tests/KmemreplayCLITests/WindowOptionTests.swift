@@ -18,6 +18,19 @@ import TraceEvents
     #expect(json.contains("\"total\" : {\n    \"allocatedBytes\" : 1024"))
   }
 
+  @Test func everyReportSaysThatOnlyAWindowCounts() {
+    let options = ["--from", "1.000002", "--to", "1.000003"]
+    for command in ["waste", "info"] {
+      let text = run(command, "t", options[0], options[1], options[2], options[3], on: smallTrace()).output
+      #expect(text.contains("only 1.000002 to 1.000003 s"))
+      let json = run(
+        command, "t", options[0], options[1], options[2], options[3], "--format", "json", on: smallTrace()
+      ).output
+      #expect(json.contains("\"firstClockNanoseconds\" : 1000002000"))
+      #expect(!run(command, "t", "--format", "json", on: smallTrace()).output.contains("\"window\""))
+    }
+  }
+
   @Test func whatLiesBeforeTheWindowIsStillLive() {
     let json = run("waste", "t", "--from", "1.000002", "--to", "1.000002", "--format", "json", on: smallTrace()).output
     #expect(json.contains("\"live\" : {\n    \"allocatedBytes\" : 128"))

@@ -76,7 +76,15 @@ struct TraceRun {
     try checkWindow()
     return ReportSubject(
       name: options.trace, context: context, profile: profile,
-      quality: DataQuality(statistics: statistics, pairing: pairing))
+      quality: DataQuality(statistics: statistics, pairing: pairing), window: window)
+  }
+
+  /// What of the trace counts, if that is not all of it.
+  private var window: ClosedRange<UInt64>? {
+    guard options.window != .wholeTrace, let first = cursor.openTime, let last = cursor.lastInsideTime else {
+      return nil
+    }
+    return first...max(first, last)
   }
 
   /// The exit status of a run that was done: with `--strict`, loss is a failure.

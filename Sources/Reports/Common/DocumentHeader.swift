@@ -17,6 +17,12 @@ public struct DocumentHeader: Encodable, Sendable {
     var bytes: UInt64
   }
 
+  /// The first and last event that count, on the trace's own clock.
+  struct Window: Encodable, Sendable {
+    var firstClockNanoseconds: UInt64
+    var lastClockNanoseconds: UInt64
+  }
+
   struct Profile: Encodable, Sendable {
     var kernel: String
     var architecture: Architecture
@@ -29,6 +35,8 @@ public struct DocumentHeader: Encodable, Sendable {
   let tool: Tool
   let input: Input
   let profile: Profile
+  /// Only there if a part of the trace was asked for.
+  let window: Window?
   let quality: QualityDocument
 
   /// The header of the document of a command, such as `waste`.
@@ -42,6 +50,9 @@ public struct DocumentHeader: Encodable, Sendable {
     profile = Profile(
       kernel: subject.profile.era.description, architecture: subject.profile.architecture,
       pageSize: subject.profile.pageSize, cpus: subject.profile.cpuCount, assumed: subject.profile.assumed)
+    window = subject.window.map {
+      Window(firstClockNanoseconds: $0.lowerBound, lastClockNanoseconds: $0.upperBound)
+    }
     quality = QualityDocument(subject.quality)
   }
 }

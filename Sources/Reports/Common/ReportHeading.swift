@@ -10,11 +10,16 @@ public enum ReportHeading {
     func note(_ field: String) -> String { profile.assumed.contains(field) ? " (assumed)" : "" }
     var container = subject.context.container.rawValue
     if subject.context.compression != .none { container += " (" + subject.context.compression.rawValue + ")" }
-    let parts = [
+    var parts = [
       container, Units.bytes(subject.quality.statistics.bytes), "kernel " + profile.era.description,
       profile.architecture.rawValue + note("architecture"),
       Units.count(profile.cpuCount, "CPU", "CPUs") + note("cpus"),
     ]
+    if let window = subject.window {
+      let from = Units.clock(window.lowerBound, isTicks: subject.isTicks)
+      let to = Units.clock(window.upperBound, isTicks: subject.isTicks)
+      parts.append("only \(from) to \(to)" + (subject.isTicks ? " ticks" : " s"))
+    }
     let name = subject.name == "-" ? "standard input" : SafeText.printable(subject.name)
     return name + ": " + parts.joined(separator: ", ")
   }

@@ -8,12 +8,18 @@ public struct ReportSubject: Sendable {
   public var context: TraceContext
   public var profile: MachineProfile
   public var quality: DataQuality
+  /// The times of the first and last event that count, on the trace's clock, if only a part of the trace counts.
+  public var window: ClosedRange<UInt64>?
 
-  public init(name: String, context: TraceContext, profile: MachineProfile, quality: DataQuality) {
+  public init(
+    name: String, context: TraceContext, profile: MachineProfile, quality: DataQuality,
+    window: ClosedRange<UInt64>? = nil
+  ) {
     self.name = name
     self.context = context
     self.profile = profile
     self.quality = quality
+    self.window = window
   }
 
   /// Whether times are raw ticks.
