@@ -67,15 +67,19 @@ public struct Machine: ~Copyable {
   }
 
   /// A zone, from the lowest.
+  // Read only: with a setter for a type that can't be copied, the optimiser of Swift 6.3 crashes.
   public subscript(zone index: Int) -> Zone {
-    _read {
-      precondition(index >= 0 && index < zoneCount, "no such zone")
-      yield zones[index]
-    }
-    _modify {
-      precondition(index >= 0 && index < zoneCount, "no such zone")
-      yield &zones[index]
-    }
+    unsafeAddress { UnsafePointer(pointer(toZone: index)) }
+  }
+
+  /// Changes a zone in place.
+  public mutating func withZone<Result>(_ index: Int, _ body: (inout Zone) -> Result) -> Result {
+    body(&pointer(toZone: index).pointee)
+  }
+
+  private func pointer(toZone index: Int) -> UnsafeMutablePointer<Zone> {
+    precondition(index >= 0 && index < zoneCount, "no such zone")
+    return zones + index
   }
 
   /// The index of the zone whose span holds a frame.
@@ -125,6 +129,13 @@ public struct Machine: ~Copyable {
     }
     if let frame = allocate(order, migrateType, conditions, cpu, last, highest, .low) { return frame }
     return allocateSlowly(order, migrateType, conditions, flags, cpu, last, highest)
+  }
+
+  /// Hands out a block of one zone, whatever its marks, as a trace has it.
+  public mutating func allocate(
+    inZone index: Int, order: Int, migrateType: MigrateType, flags: PageRequestFlags = [], cpu: Int
+  ) -> PageFrame? {
+    pointer(toZone: index).pointee.allocate(order: order, migrateType: migrateType, flags: flags, cpu: cpu)
   }
 
   @inline(__always)
