@@ -144,6 +144,11 @@ struct FtraceTextParser: ~Copyable {
   @inline(__always)
   mutating func note(_ fields: borrowing FieldParser) {
     features.formUnion(fields.features)
+    switch fields.event.kind {
+    case .kmallocNode, .kmemCacheAllocNode: features.insert(.nodeEvents)
+    case .mmPageFreeDirect: features.insert(.directPageFrees)
+    default: break
+    }
     if fields.event.gfp != .none, classifiedGFP.insert(fields.event.gfp) { classifyGFP(fields.event.gfp) }
   }
 
