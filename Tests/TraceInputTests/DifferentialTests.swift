@@ -38,7 +38,7 @@ struct DifferentialTests {
     var lines = LineGenerator(seed: UInt64(seed))
     let bytes = (0..<3000).flatMap { _ in lines.next() }
     try Self.expectSame(bytes, "seed \(seed)")
-    let withReturns = (0..<1000).flatMap { _ in lines.next().dropLast() + [13, 10] }
+    let withReturns = (0..<1000).flatMap { _ -> [UInt8] in lines.next().dropLast() + [13, 10] }
     try Self.expectSame(withReturns, "seed \(seed), CRLF")
   }
 
