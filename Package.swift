@@ -14,10 +14,10 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 }
 
 /// The tests of one library, with the helpers all test targets share.
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
-    swiftSettings: settings)
+    exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -57,7 +57,7 @@ let package = Package(
     tests("MemoryModels"),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),
     tests("Analysis", ["Replay", "TraceInput", "TraceEvents", "KernelTypes"]),
-    tests("Reports", ["Analysis", "TraceEvents", "KernelTypes"]),
+    tests("Reports", ["Analysis", "TraceEvents", "KernelTypes"], exclude: ["Snapshots"]),
     tests("KmemreplayCLI", ["TraceEvents", "KernelTypes"]),
   ],
   swiftLanguageModes: [.v6]

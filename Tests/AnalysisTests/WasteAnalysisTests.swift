@@ -112,6 +112,20 @@ func waste(
     #expect(result.peak.amount.allocatedBytes == 32)
   }
 
+  @Test func ofEqualPeaksTheFirstCounts() throws {
+    let trace = ScriptedTrace()
+    for _ in 0..<2 {
+      trace.allocate(0x1000, 10, 16, site: "a")
+      trace.free(0x1000)
+      trace.allocate(0x2000, 10, 16, site: "b")
+      trace.free(0x2000)
+    }
+    let result = try waste(trace)
+    #expect(result.peak.time == 0)
+    #expect(result.peakWaste.time == 0)
+    #expect(result.groups.map(\.peak.objects) == [1, 0])
+  }
+
   @Test func placeholderPointersCountInTheTotalOnly() throws {
     let trace = ScriptedTrace()
     trace.add(.kmalloc) {

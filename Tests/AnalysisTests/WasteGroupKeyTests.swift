@@ -13,7 +13,7 @@ import TraceEvents
     let trace = ScriptedTrace()
     trace.allocate(0x1000, 100, 128)
     trace.allocate(0x2000, 1000, 1024)
-    trace.allocate(0x4000, 70, 192)
+    trace.allocate(0x4000, 170, 192)
     trace.allocate(0x8000, 9000, 16384)
     trace.allocate(0x20000, 30, 32, gfp: "GFP_KERNEL|__GFP_RECLAIMABLE")
     #expect(
@@ -29,14 +29,30 @@ import TraceEvents
   @Test func slotsMadeLargerByDebuggingBelongToTheClassOfTheRequest() throws {
     let trace = ScriptedTrace()
     trace.allocate(0x1000, 60, 320)
-    #expect(try keys(trace, by: .cache) == ["kmalloc-64"])
+    trace.allocate(0x2000, 30, 128)
+    trace.allocate(0x3000, 4096, 12288)
+    #expect(try keys(trace, by: .cache) == ["kmalloc-64", "kmalloc-32", "kmalloc-4k"])
+  }
+
+  @Test func aClassWithPaddedSlotsKeepsItsName() throws {
+    let padded = ScriptedTrace()
+    padded.allocate(0x1000, 20, 32)
+    padded.allocate(0x2000, 70, 128)
+    #expect(try keys(padded, by: .cache) == ["kmalloc-32", "kmalloc-96"])
+    let coarse = ScriptedTrace()
+    coarse.allocate(0x1000, 20, 64)
+    coarse.allocate(0x2000, 70, 128)
+    #expect(try keys(coarse, by: .cache) == ["kmalloc-64", "kmalloc-128"])
   }
 
   @Test func anAllocatorWithoutClassesHasOneGroup() throws {
     let trace = ScriptedTrace()
     trace.allocate(0x1000, 100, 108)
     trace.allocate(0x2000, 37, 45)
-    #expect(try keys(trace, by: .cache) == ["kmalloc (no size classes)"])
+    trace.allocate(0x3000, 56, 64)
+    trace.allocate(0x4000, 4090, 4096)
+    #expect(
+      try keys(trace, by: .cache) == ["kmalloc (no size classes)", "kmalloc (page allocator, order 0)"])
   }
 
   @Test func largeKmallocsAreGroupedByPageOrderAndTheRestIsSlab() throws {

@@ -20,7 +20,7 @@ import TraceEvents
     ["bogus"], ["waste"], ["waste", "t", "--by", "colour"], ["waste", "t", "--format", "html"],
     ["info", "t", "--format", "csv"], ["waste", "t", "--from", "yesterday"], ["waste", "t", "--from", "mark:"],
     ["waste", "t", "--top", "0"], ["waste", "t", "--page-size", "1000"], ["waste", "t", "--cpus", "0"],
-    ["waste", "t", "--kernel", "new"], ["waste", "t", "u"], ["info", "t", "--from", "1"],
+    ["waste", "t", "--kernel", "new"], ["waste", "t", "u"],
     ["info", "t", "--symbols", "f"],
   ])
   func aCommandLineThatMakesNoSenseIsAUsageError(arguments: [String]) {

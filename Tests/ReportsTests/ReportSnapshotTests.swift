@@ -50,8 +50,8 @@ import TraceEvents
     var cursor = TimeWindowCursor(.wholeTrace)
     var batch = EventBatch()
     while try trace.read(into: &batch) {
-      info.consume(batch)
       for part in cursor.parts(of: batch, strings: trace.strings, clock: .time) {
+        info.consume(batch, part)
         waste.consume(batch, part, strings: trace.strings)
       }
     }

@@ -3,12 +3,8 @@ import TraceEvents
 
 /// What a group of the grouping by cache stands for, packed into a key of the `KeyTable`.
 enum CacheKey: Equatable {
-  /// A kmalloc size class of so many bytes.
-  case kmallocClass(bytes: UInt64, isReclaimable: Bool)
-  /// A kmalloc that the page allocator served.
-  case kmallocPages(order: Int)
-  /// A kmalloc of an allocator without size classes (SLOB).
-  case kmallocUnclassed
+  /// Kmallocs that were given so many bytes; `requestClass` is the size class for what was asked for, or 0 beyond them.
+  case kmalloc(allocatedBytes: UInt64, requestClass: UInt64, isReclaimable: Bool)
   /// A cache whose name is known.
   case named(StringID)
   /// Objects of one call site and size, whose cache's name the allocation does not say.
@@ -17,18 +13,16 @@ enum CacheKey: Equatable {
   case freedAs(StringID, site: Int)
 
   private enum Tag: UInt64 {
-    case kmallocClass = 1
-    case kmallocPages, kmallocUnclassed, named, site, freedAs
+    case kmalloc = 1
+    case named, site, freedAs
   }
 
   private static func pack(_ tag: Tag, _ value: UInt64) -> UInt64 { tag.rawValue << 56 | value }
 
   var packed: KeyTable.Key {
     switch self {
-    case .kmallocClass(let bytes, let isReclaimable):
-      .init(first: Self.pack(.kmallocClass, isReclaimable ? 1 : 0), second: bytes)
-    case .kmallocPages(let order): .init(first: Self.pack(.kmallocPages, 0), second: UInt64(order))
-    case .kmallocUnclassed: .init(first: Self.pack(.kmallocUnclassed, 0), second: 0)
+    case .kmalloc(let allocated, let requestClass, let isReclaimable):
+      .init(first: Self.pack(.kmalloc, isReclaimable ? 1 : 0), second: requestClass << 32 | allocated)
     case .named(let name): .init(first: Self.pack(.named, 0), second: UInt64(name.rawValue))
     case .site(let site, let requested, let allocated):
       .init(first: Self.pack(.site, UInt64(site.rawValue)), second: requested << 32 | allocated)
@@ -40,39 +34,16 @@ enum CacheKey: Equatable {
   init(packed key: KeyTable.Key) {
     let value = key.first & (1 << 56 - 1)
     switch Tag(rawValue: key.first >> 56) {
-    case .kmallocClass: self = .kmallocClass(bytes: key.second, isReclaimable: value == 1)
-    case .kmallocPages: self = .kmallocPages(order: Int(key.second))
-    case .kmallocUnclassed, nil: self = .kmallocUnclassed
-    case .named: self = .named(StringID(rawValue: UInt32(truncatingIfNeeded: key.second)))
+    case .kmalloc:
+      self = .kmalloc(
+        allocatedBytes: key.second & 0xFFFF_FFFF, requestClass: key.second >> 32, isReclaimable: value == 1)
     case .site:
       self = .site(
         StringID(rawValue: UInt32(truncatingIfNeeded: value)), requestedBytes: key.second >> 32,
         allocatedBytes: key.second & 0xFFFF_FFFF)
     case .freedAs:
       self = .freedAs(StringID(rawValue: UInt32(truncatingIfNeeded: key.second)), site: Int(value))
+    case .named, nil: self = .named(StringID(rawValue: UInt32(truncatingIfNeeded: key.second)))
     }
-  }
-
-  /// The key of a kmalloc: the class is told by the bytes given, or, where debugging makes slots larger than their
-  /// class, by the bytes asked for. Follows `__kmalloc_index` in include/linux/slab.h, Linux 6.1.
-  static func kmalloc(requested: UInt64, allocated: UInt64, pageSize: UInt64, isReclaimable: Bool) -> CacheKey {
-    if allocated > 2 * pageSize {
-      return .kmallocPages(order: Order.holding(bytes: allocated, pageSize: pageSize))
-    }
-    if isClass(allocated) { return .kmallocClass(bytes: allocated, isReclaimable: isReclaimable) }
-    // SLOB puts 4 to 32 bytes of header in front of an object; SLUB's and SLAB's debugging adds more.
-    if allocated &- requested <= 32 { return .kmallocUnclassed }
-    return .kmallocClass(bytes: classHolding(requested), isReclaimable: isReclaimable)
-  }
-
-  private static func isClass(_ bytes: UInt64) -> Bool {
-    bytes >= 8 && (bytes.nonzeroBitCount == 1 || bytes == 96 || bytes == 192)
-  }
-
-  private static func classHolding(_ bytes: UInt64) -> UInt64 {
-    if bytes <= 8 { return 8 }
-    if (65...96).contains(bytes) { return 96 }
-    if (129...192).contains(bytes) { return 192 }
-    return 1 << UInt64(UInt64.bitWidth - (bytes - 1).leadingZeroBitCount)
   }
 }

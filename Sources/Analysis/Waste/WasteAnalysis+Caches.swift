@@ -7,8 +7,10 @@ extension WasteAnalysis {
     _ batch: borrowing EventBatch, _ row: Int, _ strings: StringInterner, isKmalloc: Bool
   ) -> Int {
     if isKmalloc {
+      let allocated = batch.allocatedBytes[row]
       let key = CacheKey.kmalloc(
-        requested: batch.requestedBytes[row], allocated: batch.allocatedBytes[row], pageSize: pageSize,
+        allocatedBytes: allocated,
+        requestClass: classes.observe(requested: batch.requestedBytes[row], allocated: allocated),
         isReclaimable: evidence.isReclaimable(batch.gfp[row], strings)
       ).packed
       return keys.index(key.first, key.second)

@@ -99,11 +99,14 @@ extension WasteAnalysis {
     _ key: CacheKey, group: Int, _ strings: StringInterner, _ naming: WasteNaming
   ) -> String {
     switch key {
-    case .kmallocClass(let bytes, let isReclaimable):
-      let prefix = isReclaimable && naming.hasReclaimableCaches ? "kmalloc-rcl-" : "kmalloc-"
-      return naming.usesUnitSuffixes && bytes >= 1024 ? "\(prefix)\(bytes / 1024)k" : "\(prefix)\(bytes)"
-    case .kmallocPages(let order): return "kmalloc (page allocator, order \(order))"
-    case .kmallocUnclassed: return "kmalloc (no size classes)"
+    case .kmalloc(let allocated, let requestClass, let isReclaimable):
+      switch classes.server(allocated: allocated, requestClass: requestClass) {
+      case .pages(let order): return "kmalloc (page allocator, order \(order))"
+      case .unclassed: return "kmalloc (no size classes)"
+      case .cache(let bytes):
+        let prefix = isReclaimable && naming.hasReclaimableCaches ? "kmalloc-rcl-" : "kmalloc-"
+        return naming.usesUnitSuffixes && bytes >= 1024 ? "\(prefix)\(bytes / 1024)k" : "\(prefix)\(bytes)"
+      }
     case .named(let name): return strings.string(name)
     case .freedAs(let name, _): return strings.string(name)
     case .site(let site, _, let allocated):

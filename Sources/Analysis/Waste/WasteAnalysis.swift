@@ -18,6 +18,7 @@ public struct WasteAnalysis: ~Copyable {
   var ledger = WasteLedger()
   var keys = KeyTable()
   var evidence = CacheNameEvidence()
+  var classes: KmallocClasses
   var marks: [RawMark] = []
   var marksOmitted: UInt64 = 0
   var sequence: UInt64 = 0
@@ -36,6 +37,7 @@ public struct WasteAnalysis: ~Copyable {
     self.grouping = grouping
     self.family = family
     self.pageSize = max(pageSize, 1)
+    classes = KmallocClasses(pageSize: self.pageSize)
   }
 
   /// Counts the events of a part of a batch; `strings` are those of the batch's source.

@@ -17,9 +17,6 @@ struct InfoCommand: ToolCommand {
 
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "info")
-    if input.from != nil || input.to != nil {
-      throw ValidationError("`info` describes the whole trace; --from and --to are for `waste`.")
-    }
     if input.symbols != nil { throw ValidationError("`info` names no call sites; --symbols is for `waste`.") }
   }
 
@@ -31,8 +28,10 @@ struct InfoCommand: ToolCommand {
     var waste = WasteAnalysis(grouping: .order, pageSize: .max)
     var batch = EventBatch()
     while let parts = try run.next(&batch) {
-      info.consume(batch)
-      for part in parts { waste.consume(batch, part, strings: run.strings) }
+      for part in parts {
+        info.consume(batch, part)
+        waste.consume(batch, part, strings: run.strings)
+      }
     }
     let subject = try run.finish(pairing: waste.pairing)
     let report = InfoReport(

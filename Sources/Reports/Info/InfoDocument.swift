@@ -5,9 +5,9 @@ import TraceEvents
 /// The JSON of `info`.
 struct InfoDocument: Encodable {
   struct Span: Encodable {
-    var firstNanoseconds: UInt64 = 0
+    var firstNanoseconds: UInt64
     var lastNanoseconds: UInt64
-    /// The first event's time on the trace's own clock.
+    /// The time of the trace's first event on its own clock.
     var clockAtFirstNanoseconds: UInt64
   }
 
@@ -51,7 +51,9 @@ struct InfoDocument: Encodable {
     otherEvents = report.otherEvents
     cpus = report.subject.profile.cpuCount
     eventsByCPU = result.eventsByCPU
-    span = Span(lastNanoseconds: result.lastTime, clockAtFirstNanoseconds: result.clockAtFirstEvent)
+    span = Span(
+      firstNanoseconds: result.firstTime, lastNanoseconds: result.lastTime,
+      clockAtFirstNanoseconds: result.clockAtFirstEvent)
     kernelEra = report.subject.profile.era.description
     clock = context.clock.rawValue
     header = Header(

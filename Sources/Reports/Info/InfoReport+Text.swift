@@ -7,9 +7,8 @@ extension InfoReport {
   private static let standardMarks = 30
 
   private var answer: String {
-    let statistics = subject.quality.statistics
-    let span = Units.duration(result.lastTime, isTicks: subject.isTicks)
-    return "\(Units.count(statistics.events, "event", "events")) in \(span), from a kernel \(eraInWords)."
+    let span = Units.duration(duration, isTicks: subject.isTicks)
+    return "\(Units.count(eventCount, "event", "events")) in \(span), from a kernel \(eraInWords)."
   }
 
   private var eraInWords: String {
@@ -33,7 +32,7 @@ extension InfoReport {
       let kept = context.entriesInBuffer ?? written
       table.add(["buffer", "\(Units.count(kept)) of \(Units.count(written)) entries written are in the trace"])
     }
-    let clock = Units.clock(result.clockAtFirstEvent, isTicks: subject.isTicks)
+    let clock = Units.clock(result.clockAtFirstEvent &+ result.firstTime, isTicks: subject.isTicks)
     let last = Units.clock(result.clockAtFirstEvent &+ result.lastTime, isTicks: subject.isTicks)
     table.add(["clock", "\(clock) to \(last) " + (subject.isTicks ? "ticks" : "s")])
     if waste.total.objects > 0 {
@@ -91,7 +90,8 @@ extension InfoReport {
     var sections: [(String, TextTable)] = []
     if !events.isEmpty { sections.append(("Events", table("event", events))) }
     if !others.isEmpty {
-      sections.append(("Events of other kinds", table("event", Array(others.prefix(top ?? Self.standardTop)))))
+      sections.append(
+        ("Events of other kinds, in the whole trace", table("event", Array(others.prefix(top ?? Self.standardTop)))))
     }
     if result.eventsByCPU.count > 1 { sections.append(("CPUs", cpuTable)) }
     if !result.tasks.isEmpty {

@@ -28,12 +28,18 @@ public struct InfoReport: Sendable {
 
   /// Events by kind that the trace has, most first.
   var events: [(name: String, count: UInt64)] {
-    let counts = subject.quality.statistics.eventsByKind
+    let counts = result.eventsByKind
     return EventKind.allCases.map { ($0.name, counts[Int($0.rawValue)]) }.filter { $0.1 > 0 }
       .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
 
-  /// Events of other kinds, most first.
+  /// How many events the window has.
+  var eventCount: UInt64 { result.eventsByKind.reduce(0, +) }
+
+  /// How long the window is: nanoseconds, or ticks with counter clocks.
+  var duration: UInt64 { result.lastTime >= result.firstTime ? result.lastTime - result.firstTime : 0 }
+
+  /// Events of other kinds in the whole trace, most first.
   var others: [(name: String, count: UInt64)] {
     otherEvents.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
   }
