@@ -12,6 +12,7 @@ public struct KernelProfile: Sendable, Hashable, Codable {
   public var cacheLineBytes: Int
   public var kmalloc: KmallocPolicy
   public var slub: SLUBPolicy
+  public var pageAllocator: PageAllocatorPolicy
 
   /// The defaults of a kernel version on an architecture.
   public init(
@@ -25,5 +26,6 @@ public struct KernelProfile: Sendable, Hashable, Codable {
     cacheLineBytes = 64
     kmalloc = KmallocPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
     slub = SLUBPolicy(kernel: kernel)
+    pageAllocator = PageAllocatorPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
   }
 }

@@ -28,7 +28,7 @@ final class FileBytes: ByteSource {
     }
   }
 
-  /// Reads an open descriptor; regular files are read from their start, whatever the descriptor's position.
+  /// Reads an open descriptor from its present position on; the position of a regular file's descriptor stays.
   init(descriptor: Int32, owned: Bool, name: String, keeping owner: AnyObject? = nil) throws(TraceError) {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
@@ -44,6 +44,7 @@ final class FileBytes: ByteSource {
     self.name = name
     self.owner = owner
     isSeekable = status.st_mode & S_IFMT == S_IFREG
+    if isSeekable { offset = UInt64(max(lseek(descriptor, 0, SEEK_CUR), 0)) }
     // Files of /proc and of tracefs say they are empty, so a size of 0 means nothing.
     totalBytes = isSeekable && status.st_size > 0 ? UInt64(status.st_size) : nil
   }

@@ -58,7 +58,10 @@ public final class SpooledInput: Sendable {
     defer { buffer.deallocate() }
     while true {
       let count = try source.read(into: buffer)
-      if count == 0 { return }
+      if count == 0 {
+        lseek(file, 0, SEEK_SET)
+        return
+      }
       var written = 0
       while written < count {
         let step = write(file, buffer.baseAddress.map { $0 + written }, count - written)

@@ -17,6 +17,12 @@ struct FastPath: ~Copyable {
     var point = 0
     /// The first column of the time stamp's field, behind the flags.
     var time: Int { flags == 0 ? bracket + 5 : bracket + 6 + flags }
+
+    @inline(__always)
+    func hasSameColumns(as other: Layout) -> Bool {
+      bracket == other.bracket && flags == other.flags && point == other.point
+    }
+
     var isKnown = false
   }
 
@@ -26,6 +32,8 @@ struct FastPath: ~Copyable {
     var pid: Int32 = 0
     var flags = EventFlags()
     var keyLength = 0
+    /// How many lines in perf's form a line of this task is.
+    var perfLines = 0
   }
 
   static let taskKeyLimit = 64
@@ -58,7 +66,7 @@ struct FastPath: ~Copyable {
   /// Notes the layout and the task of a line that the general path understood.
   mutating func learn(_ prefix: LinePrefix, _ line: Bytes, _ event: Event) {
     guard !prefix.isTicks, prefix.style != .latency, let layout = Self.layout(of: line, prefix) else { return }
-    if layout.bracket != self.layout.bracket || layout.flags != self.layout.flags || layout.point != self.layout.point {
+    if !layout.hasSameColumns(as: self.layout) {
       self.layout = layout
       self.layout.isKnown = true
       lastCPU = prefix.cpu
@@ -71,7 +79,8 @@ struct FastPath: ~Copyable {
     let length = layout.bracket + 1
     (taskKeys + slot * Self.taskKeyLimit).update(from: line, count: length)
     tasks[slot] = Task(
-      comm: event.comm, pid: event.pid, flags: event.flags.intersection(.hasTask), keyLength: length)
+      comm: event.comm, pid: event.pid, flags: event.flags.intersection(.hasTask), keyLength: length,
+      perfLines: prefix.style == .perf && prefix.hasTask ? 1 : 0)
   }
 
   // The first bracket must be the CPU's: with another one before it, more than the columns would have to be compared.

@@ -19,6 +19,11 @@ struct FtraceTextParser: ~Copyable {
   var features: EraFeatures = []
   /// The number of the line last read.
   var lineNumber: UInt64 = 0
+  // Lines with an event, those of them without a point in the time, and those in perf's form. One damaged line must not
+  // decide what a trace is, so that the majority does.
+  private var eventLines = 0
+  private var tickLines = 0
+  private var perfLines = 0
   /// Whether anything was seen that only a trace has.
   var hasTraceLines = false
   var stack = StackCollector()
@@ -45,7 +50,12 @@ struct FtraceTextParser: ~Copyable {
       guard let found = memchr(line, 10, end - line) else { break }
       let lineEnd = UnsafePointer(found.assumingMemoryBound(to: UInt8.self))
       lineNumber &+= 1
-      if !usesFastPath || !parseFast(line, lineEnd, into: &batch) { parseLine(line, lineEnd, into: &batch) }
+      if usesFastPath, parseFast(line, lineEnd, into: &batch) {
+        eventLines &+= 1
+        perfLines &+= fastPath.tasks[fastPath.lastTask].perfLines
+      } else {
+        parseLine(line, lineEnd, into: &batch)
+      }
       line = lineEnd + 1
     }
     return line
@@ -86,8 +96,9 @@ struct FtraceTextParser: ~Copyable {
   ) {
     hasTraceLines = true
     if prefix.flagColumns == 5 { features.insert(.fiveFlagColumns) }
-    if prefix.isTicks { context.clock = .ticks }
-    if prefix.style == .perf, prefix.hasTask { context.container = .perfScript }
+    if prefix.isTicks { tickLines &+= 1 }
+    if prefix.style == .perf, prefix.hasTask { perfLines &+= 1 }
+    eventLines &+= 1
     var cursor = prefix.event
     let topic = EventNames.recognise(&cursor, end)
     switch topic {
@@ -140,10 +151,21 @@ struct FtraceTextParser: ~Copyable {
     return lastComm.id
   }
 
+  /// What the form of most lines tells about the trace.
+  func describeForm(in context: inout TraceContext) {
+    if tickLines * 2 > eventLines { context.clock = .ticks }
+    if perfLines * 2 > eventLines { context.container = .perfScript }
+  }
+
   /// Remembers what an event's fields tell about the kernel.
   @inline(__always)
   mutating func note(_ fields: borrowing FieldParser) {
     features.formUnion(fields.features)
+    switch fields.event.kind {
+    case .kmallocNode, .kmemCacheAllocNode: features.insert(.nodeEvents)
+    case .mmPageFreeDirect: features.insert(.directPageFrees)
+    default: break
+    }
     if fields.event.gfp != .none, classifiedGFP.insert(fields.event.gfp) { classifyGFP(fields.event.gfp) }
   }
 

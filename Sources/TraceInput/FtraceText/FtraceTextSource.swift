@@ -50,6 +50,7 @@ public final class FtraceTextSource: EventSource {
   public var context: TraceContext {
     var context = parser.context
     context.features = parser.features
+    parser.describeForm(in: &context)
     context.observedCPUCount = survey.cpuCount
     return context
   }
