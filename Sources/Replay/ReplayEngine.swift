@@ -44,7 +44,8 @@ public struct ReplayEngine: ~Copyable {
     pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
     isFollowing = following && offset != nil
     follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
-    replay = SlabReplay(profile: profile, pages: PageSupply())
+    replay = SlabReplay(
+      profile: profile, pages: PageSupply(profile: profile, free: survey.framesFreeAtStart(), strings: strings))
     caches = .allocate(capacity: batchCapacity)
     caches.initialize(repeating: 0, count: batchCapacity)
     self.batchCapacity = batchCapacity

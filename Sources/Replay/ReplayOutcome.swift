@@ -36,8 +36,8 @@ public struct ReplayOutcome: Sendable {
   public var largeAllocations: UInt64
   /// All requests served, cumulative.
   public var requests: Amount
-  /// Requests the modelled machine had no page for.
-  public var failedGrowths: UInt64
+  /// Pages in use at the end that the modelled machine did not have: it was assumed to be larger.
+  public var borrowedPages: UInt64
   public var observedPeakSlabPages: UInt64?
   public var observedPageAllocations: [UInt64]?
   public var observedPageFrees: [UInt64]?
@@ -96,7 +96,7 @@ extension ReplayEngine {
       pageAllocations: since(replay.pageAllocations, baseline?.pageAllocations),
       pageFrees: since(replay.pageFrees, baseline?.pageFrees),
       largeAllocations: replay.largeAllocations - (baseline?.largeAllocations ?? 0), requests: requests,
-      failedGrowths: replay.failedGrowths, observedPeakSlabPages: observes ? pages.observedPeakPages : nil,
+      borrowedPages: replay.pages.borrowedPages, observedPeakSlabPages: observes ? pages.observedPeakPages : nil,
       observedPageAllocations: observes ? since(pages.observedAllocations, baseline?.observedAllocations) : nil,
       observedPageFrees: observes ? since(pages.observedFrees, baseline?.observedFrees) : nil,
       caches: cacheFindings(grades), marks: marks, omittedMarks: omittedMarks, timeline: timeline.moments,

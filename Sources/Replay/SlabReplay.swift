@@ -38,7 +38,6 @@ struct SlabReplay: ~Copyable {
   private(set) var peakSlabPages: UInt64 = 0
   private(set) var freesOfUnseen: UInt64 = 0
   private(set) var allocationsOfLive: UInt64 = 0
-  private(set) var failedGrowths: UInt64 = 0
 
   init(profile: KernelProfile, pages: consuming PageSupply) {
     pageSize = UInt64(profile.pageSize)
@@ -74,9 +73,7 @@ struct SlabReplay: ~Copyable {
     let object: SlabObject
     switch slub.allocate(cache: Int(cache), cpu: cpu) {
     case .object(let found): object = found
-    case .needsSlab(let order):
-      guard let grown = grow(Int(cache), cpu, order) else { return }
-      object = grown
+    case .needsSlab(let order): object = grow(Int(cache), cpu, order)
     }
     let size = UInt32(truncatingIfNeeded: slub.geometry(cache: Int(cache)).slotSize)
     remember(
@@ -89,18 +86,8 @@ struct SlabReplay: ~Copyable {
   }
 
   @inline(never)
-  private mutating func grow(_ cache: Int, _ cpu: Int, _ order: Int) -> SlabObject? {
-    var order = order
-    var frame = pages.allocate(order: order, cpu: cpu)
-    if frame == nil {
-      // Follows `allocate_slab` in mm/slub.c, Linux 6.1: the smallest block that holds one object is tried next.
-      order = slub.geometry(cache: cache).minimumOrder
-      frame = pages.allocate(order: order, cpu: cpu)
-    }
-    guard let frame else {
-      failedGrowths += 1
-      return nil
-    }
+  private mutating func grow(_ cache: Int, _ cpu: Int, _ order: Int) -> SlabObject {
+    let frame = pages.allocate(order: order, cpu: cpu)
     pageAllocations[min(order, 11)] += 1
     let object = slub.addSlab(cache: cache, cpu: cpu, base: frame * pageSize, order: order)
     notePeak()
@@ -111,10 +98,9 @@ struct SlabReplay: ~Copyable {
   private mutating func allocateLarge(_ batch: borrowing EventBatch, _ row: Int, _ cpu: Int) {
     let requested = batch.requestedBytes[row]
     let order = Order.holding(bytes: requested, pageSize: pageSize)
-    guard order <= 11, let frame = pages.allocate(order: order, cpu: cpu) else {
-      failedGrowths += 1
-      return
-    }
+    // No kernel has larger blocks: the line is damaged.
+    if order > 11 { return }
+    let frame = pages.allocate(order: order, cpu: cpu)
     largeAllocations += 1
     largePages += Order.pages(order)
     pageAllocations[min(order, 11)] += 1

@@ -13,6 +13,14 @@ public struct TraceSurvey: ~Copyable {
     var cpu: UInt16
   }
 
+  private struct FrameBits: BitwiseCopyable {
+    var seen: UInt64
+    var freeAtStart: UInt64
+  }
+
+  // Larger numbers are a damaged line's.
+  private static let frameLimit: UInt64 = 1 << 32
+
   /// What is known of a page: the kind of objects on it.
   private struct PageFact: BitwiseCopyable {
     /// A site's number, or −1 − (class × 8 + variant) of a kmalloc class.
@@ -40,8 +48,9 @@ public struct TraceSurvey: ~Copyable {
   private var ordinal: UInt64 = 0
   /// Objects that were handed out unseen, found out by their frees.
   var unseen = UnseenAllocations()
-  // Bits for page frames seen in page events: those pages are not "from before the trace" any more.
-  private var framesSeen = AddressTable(filler: UInt64(0))
+  // Bits for page frames seen in page events: those pages are not "from before the trace" any more. And of these, the
+  // frames that were free when the trace began.
+  private var framesSeen = AddressTable(filler: FrameBits(seen: 0, freeAtStart: 0))
   // Bits for object addresses (by eights) on old pages whose first event was seen.
   private var touched = AddressTable(filler: UInt64(0))
   var startObjects: [(address: UInt64, node: Int32, cpu: UInt16)] = []
@@ -75,10 +84,11 @@ public struct TraceSurvey: ~Copyable {
         allocated(batch, row, node: Int32(site))
       case .kfree, .kmemCacheFree:
         freed(batch, row)
-      case .mmPageAlloc:
-        see(frame: batch.address[row], order: Int(batch.order[row]))
+      case .mmPageAlloc, .mmPageAllocZoneLocked, .mmPagePCPUDrain:
+        if batch.flags[row].contains(.failed) { continue }
+        see(frame: batch.address[row], order: Int(batch.order[row]), wasFree: true)
       case .mmPageFree, .mmPageFreeDirect:
-        see(frame: batch.address[row], order: Int(batch.order[row]))
+        see(frame: batch.address[row], order: Int(batch.order[row]), wasFree: false)
         forget(page: batch.address[row] &+ offset, order: min(Int(batch.order[row]), 10))
       default: break
       }
@@ -154,19 +164,50 @@ public struct TraceSurvey: ~Copyable {
     for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
   }
 
-  private mutating func see(frame: UInt64, order: Int) {
-    for page in 0..<Order.pages(min(order, 10)) {
-      let frame = frame &+ page
-      let bit = UInt64(1) << (frame & 63)
-      let word = framesSeen.value(frame >> 6) ?? 0
-      if word & bit == 0 { framesSeen.insert(frame >> 6, word | bit) }
+  private mutating func see(frame: UInt64, order: Int, wasFree: Bool) {
+    if frame >= Self.frameLimit { return }
+    var frame = frame
+    let end = frame + Order.pages(min(order, 10))
+    while frame < end {
+      let bit = frame & 63
+      let count = min(64 - bit, end - frame)
+      let mask = (count == 64 ? .max : (UInt64(1) << count) - 1) << bit
+      var bits = framesSeen.value(frame >> 6) ?? FrameBits(seen: 0, freeAtStart: 0)
+      let new = mask & ~bits.seen
+      if new != 0 {
+        bits.seen |= new
+        if wasFree { bits.freeAtStart |= new }
+        framesSeen.insert(frame >> 6, bits)
+      }
+      frame += count
     }
   }
 
   private func isOld(_ page: UInt64) -> Bool {
     let frame = page &- offset
-    guard let word = framesSeen.value(frame >> 6) else { return true }
-    return word & (1 << (frame & 63)) == 0
+    guard let bits = framesSeen.value(frame >> 6) else { return true }
+    return bits.seen & (1 << (frame & 63)) == 0
+  }
+
+  /// The frames that were free when the trace began, as far as it shows: the first thing that happened to them was that
+  /// somebody took them.
+  func framesFreeAtStart() -> [Range<PageFrame>] {
+    var ranges: [Range<PageFrame>] = []
+    for key in framesSeen.sortedKeys() {
+      var bits = framesSeen.value(key)?.freeAtStart ?? 0
+      while bits != 0 {
+        let first = UInt64(bits.trailingZeroBitCount)
+        let run = UInt64((~(bits >> first)).trailingZeroBitCount)
+        let start = PageFrame(key << 6 + first)
+        if let last = ranges.last, last.upperBound == start {
+          ranges[ranges.count - 1] = last.lowerBound..<(start + run)
+        } else {
+          ranges.append(start..<(start + run))
+        }
+        bits &= first + run >= 64 ? 0 : UInt64.max << (first + run)
+      }
+    }
+    return ranges
   }
 
   /// Marks an object as seen; returns whether it was new.

@@ -32,7 +32,7 @@ struct ReplayDocument: Encodable {
     var pageAllocations: [UInt64]
     var pageFrees: [UInt64]
     var largeAllocations: UInt64
-    var failedSlabAllocations: UInt64
+    var borrowedPages: UInt64
     var requests: Amount
   }
 
@@ -146,7 +146,7 @@ extension ReplayDocument.Model {
       footprintWastedBytes: findings.footprintWastedBytes(figures),
       footprintWastedPercent: findings.footprintWastedPercent(figures), peakSlabPages: outcome.peakSlabPages,
       pageAllocations: outcome.pageAllocations, pageFrees: outcome.pageFrees,
-      largeAllocations: outcome.largeAllocations, failedSlabAllocations: outcome.failedGrowths,
+      largeAllocations: outcome.largeAllocations, borrowedPages: outcome.borrowedPages,
       requests: outcome.requests)
   }
 }

@@ -16,7 +16,8 @@ extension ReplayReport {
     }
     add("requested", figures.live.requestedBytes, Units.count(figures.live.objects, "live object", "live objects"))
     add(
-      "object waste", figures.live.allocatedBytes &- figures.live.requestedBytes, "slots larger than what was asked for")
+      "object waste", figures.live.allocatedBytes &- figures.live.requestedBytes, "slots larger than what was asked for"
+    )
     add("free slots", figures.freeSlotBytes, "slots of slabs that hold no object")
     add("padding", figures.paddingBytes, "ends of slabs too short for another slot")
     if figures.managementBytes > 0 { add("management", figures.managementBytes, "the allocator's own data in slabs") }
