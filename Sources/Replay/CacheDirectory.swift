@@ -4,7 +4,7 @@ import TraceEvents
 /// The caches of a replay: says for each request which cache serves it, and what that cache is called.
 ///
 /// Caches are numbered in the order in which their first request appears; every model of a replay uses these numbers.
-struct CacheDirectory {
+struct CacheDirectory: ~Copyable {
   /// One cache.
   struct Entry {
     var identity: CacheEvidence.Identity
@@ -31,6 +31,7 @@ struct CacheDirectory {
   init(profile: KernelProfile, evidence: CacheEvidence, strings: StringInterner) {
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.evidence = evidence
+    hasDividedSites = evidence.hasDividedSites
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
   }
@@ -76,6 +77,9 @@ struct CacheDirectory {
     siteCaches[site] = cache
     return cache
   }
+
+  /// Whether there is any place from which several caches are served.
+  let hasDividedSites: Bool
 
   /// Whether objects of several caches come from the place of a request.
   func isDivided(_ batch: borrowing EventBatch, _ row: Int) -> Bool {

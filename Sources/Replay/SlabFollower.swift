@@ -59,27 +59,20 @@ struct SlabFollower: ~Copyable {
     infersUnseen = !survey.unseen.intervals.isEmpty
   }
 
-  /// Makes sure that the model has all caches of the directory.
-  @inline(__always)
-  mutating func prepare(cache: Int, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
-    if cache >= slub.cacheCount { addCaches(directory, &pages) }
-  }
-
   /// Where several caches are served from one place, the page says which, once something else on it did.
   @inline(never)
   func servingCache(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ directory: borrowing CacheDirectory,
-    _ pages: borrowing PageClassifier
+    _ address: UInt64, _ cache: Int, _ pages: borrowing PageClassifier
   ) -> Int {
-    guard directory.isDivided(batch, row) else { return cache }
-    let slab = pages.owner(address: batch.address[row])
+    let slab = pages.owner(address: address)
     if slab < 0 { return cache }
     let other = slub.cache(ofSlab: slab)
     return slub.geometry(cache: other).slotSize == slub.geometry(cache: cache).slotSize ? other : cache
   }
 
+  /// Makes sure that the model has all caches of the directory.
   @inline(never)
-  private mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
+  mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slub.cacheCount < directory.entries.count {
       let entry = directory.entries[slub.cacheCount]
       let cache = slub.addCache(name: entry.name, slotSize: entry.slotSize)
