@@ -124,6 +124,14 @@ public struct Zone: ~Copyable {
     return true
   }
 
+  /// Sets the tuned limit of a CPU's lists, as a snapshot found it, in pages.
+  public mutating func setPerCPUHigh(_ pages: Int, cpu: Int) {
+    if perCPU.states.indices.contains(cpu) { perCPU.states[cpu].high = pages }
+  }
+
+  /// Sets what the zone was given to manage, in pages, where `append` populates it.
+  public mutating func setManagedPages(_ pages: Int) { managedPages = pages }
+
   /// The migrate type of the pageblock that holds a frame of the zone.
   public func pageblockType(of frame: PageFrame) -> MigrateType {
     contains(frame) ? buddy.pageblockType(index(frame)) : .unmovable
