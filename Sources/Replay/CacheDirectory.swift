@@ -19,6 +19,8 @@ struct CacheDirectory: ~Copyable {
   static let notServed: Int32 = -1
   /// What `resolve` gives kmalloc rows that go to the page allocator.
   static let large: Int32 = -2
+  /// Added to a cache that is only the likeliest, because objects of several caches come from that place.
+  static let isDivided: Int32 = 1 << 30
 
   private(set) var entries: [Entry] = []
   private(set) var evidence: CacheEvidence
@@ -31,7 +33,6 @@ struct CacheDirectory: ~Copyable {
   init(profile: KernelProfile, evidence: CacheEvidence, strings: StringInterner) {
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.evidence = evidence
-    hasDividedSites = evidence.hasDividedSites
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
   }
@@ -67,26 +68,16 @@ struct CacheDirectory: ~Copyable {
     let site = evidence.site(callSite: batch.callSite[row], requestedBytes: requested, allocatedBytes: allocated)
     while siteCaches.count <= site { siteCaches.append(-1) }
     if siteCaches[site] >= 0 { return siteCaches[site] }
+    let divided = evidence.isDivided(site: site) ? Self.isDivided : 0
     let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(requested))
     if entries[Int(cache)].slotSize != Int(allocated) {
       // A name that serves two sizes is two caches (one was destroyed, or names were cut short).
       let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(requested))
-      siteCaches[site] = other
-      return other
+      siteCaches[site] = other | divided
+      return other | divided
     }
-    siteCaches[site] = cache
-    return cache
-  }
-
-  /// Whether there is any place from which several caches are served.
-  let hasDividedSites: Bool
-
-  /// Whether objects of several caches come from the place of a request.
-  func isDivided(_ batch: borrowing EventBatch, _ row: Int) -> Bool {
-    evidence.hasDividedSites
-      && evidence.isDivided(
-        callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row],
-        allocatedBytes: batch.allocatedBytes[row])
+    siteCaches[site] = cache | divided
+    return cache | divided
   }
 
   /// The number of a cache that is already in use.

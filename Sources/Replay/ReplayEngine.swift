@@ -45,9 +45,9 @@ public struct ReplayEngine: ~Copyable {
     let offset = survey.pageOffset
     pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
     isFollowing = following && offset != nil
-    follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
     replay = SlabReplay(
       profile: profile, pages: PageSupply(profile: profile, free: survey.framesFreeAtStart(), strings: strings))
+    follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
     caches = .allocate(capacity: batchCapacity)
     caches.initialize(repeating: 0, count: batchCapacity)
     self.batchCapacity = batchCapacity
@@ -78,7 +78,7 @@ public struct ReplayEngine: ~Copyable {
   }
 
   private mutating func allocation(_ batch: borrowing EventBatch, _ row: Int) {
-    let cache = caches[row]
+    var cache = caches[row]
     if cache == CacheDirectory.notServed {
       if batch.flags[row].contains(.failed) { failedAllocations &+= 1 }
       return
@@ -96,14 +96,17 @@ public struct ReplayEngine: ~Copyable {
         replay.pages.free(frame: block.modelFrame, order: Int(block.order), cpu: cpu)
       }
     }
+    let isDivided = cache >= CacheDirectory.isDivided
+    if isDivided { cache -= CacheDirectory.isDivided }
     if Int(cache) >= replay.slub.cacheCount { replay.addCaches(directory) }
-    if isFollowing { follow(batch, row, Int(cache), cpu, claim) }
+    if isFollowing { follow(batch, row, Int(cache), cpu, claim, isDivided) }
     replay.allocate(address, requested: batch.requestedBytes[row], cache: cache, cpu: cpu)
   }
 
   @inline(__always)
   private mutating func follow(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ cpu: Int, _ claim: PageClassifier.Claim?
+    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ cpu: Int, _ claim: PageClassifier.Claim?,
+    _ isDivided: Bool
   ) {
     if cache >= follower.slub.cacheCount { follower.addCaches(directory, &pages) }
     let kind = batch.kind[row]
@@ -112,9 +115,7 @@ public struct ReplayEngine: ~Copyable {
     }
     if cache < 0 { return }
     var serving = cache
-    if directory.hasDividedSites, directory.isDivided(batch, row) {
-      serving = follower.servingCache(batch.address[row], cache, pages)
-    }
+    if isDivided { serving = follower.servingCache(pages.owner(address: batch.address[row]), cache) }
     follower.allocation(batch.address[row], cpu: cpu, cache: serving, claim: claim, &pages)
   }
 

@@ -43,7 +43,7 @@ struct SlabFollower: ~Copyable {
   var grades = FollowGrades()
 
   /// Prepares to follow a trace; `survey` must be finished.
-  init(profile: KernelProfile, pageOffset: UInt64, survey: borrowing TraceSurvey) {
+  init(profile: KernelProfile, pageOffset: UInt64, survey: consuming TraceSurvey) {
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     cpuLimit = max(profile.cpuCount, 1)
@@ -55,16 +55,12 @@ struct SlabFollower: ~Copyable {
     var nodes: [UInt64: CacheEvidence.Identity] = [:]
     survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
     oldPageNodes = nodes
-    unseen = survey.unseen
     infersUnseen = !survey.unseen.intervals.isEmpty
+    unseen = survey.unseen
   }
 
   /// Where several caches are served from one place, the page says which, once something else on it did.
-  @inline(never)
-  func servingCache(
-    _ address: UInt64, _ cache: Int, _ pages: borrowing PageClassifier
-  ) -> Int {
-    let slab = pages.owner(address: address)
+  func servingCache(_ slab: Int32, _ cache: Int) -> Int {
     if slab < 0 { return cache }
     let other = slub.cache(ofSlab: slab)
     return slub.geometry(cache: other).slotSize == slub.geometry(cache: cache).slotSize ? other : cache

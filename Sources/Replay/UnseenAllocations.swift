@@ -4,7 +4,7 @@ import KernelTypes
 ///
 /// An object that is freed twice in a row was handed out in between. Which free objects are in that state tells a
 /// replay that the kernel won't hand them out visibly. At most `limit` such intervals are kept.
-struct UnseenAllocations {
+struct UnseenAllocations: ~Copyable {
   struct Interval {
     var address: UInt64
     /// The number of the object's last event before it was handed out unseen.
@@ -19,7 +19,7 @@ struct UnseenAllocations {
   /// How many intervals were not kept.
   private(set) var dropped: UInt64 = 0
   // The next interval of an address, by address, after `seal`.
-  private var next: [UInt64: Int] = [:]
+  private var next = AddressTable(filler: Int32(0))
 
   mutating func add(address: UInt64, after: UInt64, freedAt: UInt64) {
     if intervals.count < Self.limit {
@@ -32,21 +32,22 @@ struct UnseenAllocations {
   /// Sorts the intervals so that they can be asked for.
   mutating func seal() {
     intervals.sort { ($0.address, $0.freedAt) < ($1.address, $1.freedAt) }
-    for index in intervals.indices.reversed() { next[intervals[index].address] = index }
+    for index in intervals.indices.reversed() { next.insert(intervals[index].address, Int32(index)) }
   }
 
   /// Whether the next event of the object at `address` after event `ordinal` is a free, so that it is handed out
   /// unseen before that. Must be asked in ascending order of `ordinal`.
   mutating func isTakenUnseen(address: UInt64, at ordinal: UInt64) -> Bool {
-    guard var index = next[address] else { return false }
+    guard let first = next.value(address) else { return false }
+    var index = Int(first)
     while index < intervals.count, intervals[index].address == address, intervals[index].freedAt <= ordinal {
       index += 1
     }
     guard index < intervals.count, intervals[index].address == address else {
-      next[address] = nil
+      next.remove(address)
       return false
     }
-    next[address] = index
+    if index != Int(first) { next.insert(address, Int32(index)) }
     return intervals[index].after <= ordinal
   }
 }
