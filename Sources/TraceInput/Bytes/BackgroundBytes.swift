@@ -13,6 +13,8 @@ final class BackgroundBytes: ByteSource {
 
   /// Takes `source` over. `nil` if no thread can be started: then the source is as it was.
   init?(_ source: any ByteSource) {
+    // Asked before the thread starts: from then on the source is the thread's alone.
+    progress = source.progress
     ring = ReadAheadRing(source)
     var thread = pthread_t()
     // The ring reaches its thread as a counted pointer; all it shares is guarded by its mutex.
@@ -29,7 +31,6 @@ final class BackgroundBytes: ByteSource {
       return nil
     }
     self.thread = thread
-    progress = source.progress
   }
 
   deinit {
