@@ -43,7 +43,7 @@ struct SlabFollower: ~Copyable {
   var grades = FollowGrades()
 
   /// Prepares to follow a trace; `survey` must be finished.
-  init(profile: KernelProfile, pageOffset: UInt64, survey: consuming TraceSurvey) {
+  init(profile: KernelProfile, pageOffset: UInt64, survey: borrowing TraceSurvey) {
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     cpuLimit = max(profile.cpuCount, 1)
@@ -55,8 +55,8 @@ struct SlabFollower: ~Copyable {
     var nodes: [UInt64: CacheEvidence.Identity] = [:]
     survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
     oldPageNodes = nodes
-    infersUnseen = !survey.unseen.intervals.isEmpty
-    unseen = survey.unseen
+    unseen = UnseenAllocations(survey.unseen)
+    infersUnseen = !survey.unseen.isEmpty
   }
 
   /// Where several caches are served from one place, the page says which, once something else on it did.
