@@ -61,8 +61,17 @@ public struct TraceSurvey: ~Copyable {
   /// Whether any allocation was charged to a control group.
   public private(set) var sawAccounted = false
 
+  /// Whether objects of different caches share pages (SLOB), so that neighbours tell nothing.
+  private let sharesPages: Bool
+
+  /// The kmalloc classes of the traced kernel.
+  var classes: SizeClasses { classifier.classes }
+
   /// Prepares a pass; `pageOffset` is the direct map's distance in pages (see `DirectMap`).
-  public init(profile: KernelProfile, pageOffset: UInt64?, strings: StringInterner) {
+  ///
+  /// `sharesPages` says that the trace was made by SLOB, whose caches share pages.
+  public init(profile: KernelProfile, pageOffset: UInt64?, sharesPages: Bool = false, strings: StringInterner) {
+    self.sharesPages = sharesPages
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     offset = pageOffset ?? 0
@@ -115,6 +124,7 @@ public struct TraceSurvey: ~Copyable {
   }
 
   private mutating func observeNeighbours(_ node: Int32, _ other: Int32) {
+    if sharesPages { return }
     if node >= 0 {
       evidence.observe(site: Int(node), besides: rawIdentity(other))
     } else if other >= 0 {
@@ -232,6 +242,9 @@ public struct TraceSurvey: ~Copyable {
   /// Ends the pass: works out the caches.
   public mutating func finish() {
     let classifier = classifier
+    // What only this pass needs makes room for the next.
+    pages = AddressTable(filler: PageFact(node: 0, since: 0))
+    objects = AddressTable(filler: ObjectFact(node: 0, isLive: false, ordinal: 0))
     evidence.resolve { classifier.kmallocIdentity(named: $0) }
   }
 
