@@ -98,11 +98,13 @@ struct ExpectedGrades: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("slab pages at every mark of the scripts are within 5 of what the kernel counted", arguments: [
-    ("6.1-slub-smp1-script-s20k", 1, [253, 229, 264, 251, 188, 176]),
-    ("6.1-slub-smp1-script-smix", 1, [243, 239, 257, 256, 247, 227]),
-    ("6.1-slub-smp2-script-s20k", 2, [269, 245, 277, 265, 226, 206]),
-  ])
+  @Test(
+    "slab pages at every mark of the scripts are within 5 of what the kernel counted",
+    arguments: [
+      ("6.1-slub-smp1-script-s20k", 1, [253, 229, 264, 251, 188, 176]),
+      ("6.1-slub-smp1-script-smix", 1, [243, 239, 257, 256, 247, 227]),
+      ("6.1-slub-smp2-script-s20k", 2, [269, 245, 277, 265, 226, 206]),
+    ])
   func pagesAtMarks(capture: String, cpus: Int, kernel: [Int64]) throws {
     let outcome = try replayCapture(at: SampleTraces.path(capture), cpuCount: cpus)
     func predicted(_ mark: String) throws -> Int64 {

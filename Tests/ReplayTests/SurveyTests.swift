@@ -60,11 +60,13 @@ import TraceEvents
     #expect(map.bestGuess == nil)
   }
 
-  @Test("the traced allocator is known by the sizes it hands out", arguments: [
-    (TracedAllocator.Kind.slub, [(8, 8), (100, 128), (90, 96), (3000, 4096)]),
-    (.slab, [(8, 32), (100, 128), (90, 128), (3000, 4096)]),
-    (.slob, [(8, 16), (100, 108), (90, 98), (3000, 3008)]),
-  ])
+  @Test(
+    "the traced allocator is known by the sizes it hands out",
+    arguments: [
+      (TracedAllocator.Kind.slub, [(8, 8), (100, 128), (90, 96), (3000, 4096)]),
+      (.slab, [(8, 32), (100, 128), (90, 128), (3000, 4096)]),
+      (.slob, [(8, 16), (100, 108), (90, 98), (3000, 3008)]),
+    ])
   func tracedAllocator(kind: TracedAllocator.Kind, sizes: [(UInt64, UInt64)]) throws {
     let trace = ScriptedTrace()
     for (index, size) in sizes.enumerated() { trace.allocate(address(UInt64(index)), size.0, size.1) }
