@@ -12,7 +12,7 @@ struct PageClassifier: ~Copyable {
   enum Use: UInt8 { case background, slab, large }
 
   /// A block that was taken in the trace and not yet given back.
-  struct Block: BitwiseCopyable {
+  struct Block: BitwiseCopyable, Equatable {
     var order: UInt8
     var use: Use
     var migrateType: UInt8
@@ -21,7 +21,7 @@ struct PageClassifier: ~Copyable {
   }
 
   /// A block that was just found to be the traced allocator's.
-  struct Claim {
+  struct Claim: Equatable {
     var head: UInt64
     var block: Block
   }
