@@ -17,14 +17,14 @@ public func compareCapture(
   at path: String, cpuCount: Int, allocators: [TracedAllocator.Kind],
   adjust: (inout KernelProfile) -> Void = { _ in }
 ) throws -> [ReplayOutcome] {
-  var run = try CaptureRun(path: path, cpuCount: cpuCount, allocators: allocators, adjust: adjust)
+  let run = try CaptureRun(path: path, cpuCount: cpuCount, allocators: allocators, adjust: adjust)
   var batch = EventBatch()
   while try run.source.read(into: &batch) { run.fleet.consume(batch, rows: 0..<batch.count, isInside: true) }
   return run.fleet.finish()
 }
 
 /// A capture whose first pass is done: the second pass feeds `fleet` from `source`.
-public struct CaptureRun: ~Copyable {
+public final class CaptureRun {
   public var fleet: ReplayFleet
   public let source: any EventSource
   public let tracedAllocator: TracedAllocator.Kind?
