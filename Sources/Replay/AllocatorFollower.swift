@@ -24,7 +24,7 @@ protocol AllocatorFollower: ~Copyable {
     _ address: UInt64, name: StringID, cpu: Int, _ directory: borrowing CacheDirectory,
     _ pages: inout PageClassifier)
   mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier)
-  mutating func pageGivenBack(frame: UInt64, _ pages: inout PageClassifier)
+  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier)
   /// When `advance(to:)` has something to do, in nanoseconds of the trace's clock.
   var nextDue: UInt64 { get }
   mutating func advance(to time: UInt64, _ pages: inout PageClassifier)
@@ -45,6 +45,11 @@ extension SlabFollower: AllocatorFollower {
     _ pages: inout PageClassifier
   ) {
     allocation(address, cpu: cpu, cache: cache, claim: claim, &pages)
+  }
+
+  @inline(__always)
+  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier) {
+    pageGivenBack(frame: frame, &pages)
   }
 
   @inline(__always)
@@ -84,5 +89,5 @@ struct NoFollower: AllocatorFollower, ~Copyable {
     _ pages: inout PageClassifier
   ) {}
   mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier) {}
-  mutating func pageGivenBack(frame: UInt64, _ pages: inout PageClassifier) {}
+  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier) {}
 }

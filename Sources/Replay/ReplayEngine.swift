@@ -84,7 +84,7 @@ private func makeDriver(
     RunDriver<SLUB, SlabFollower>(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   case .slab:
-    RunDriver<SLAB, NoFollower>(
+    RunDriver<SLAB, SLABFollower>(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   case .slob:
     RunDriver<SLOB, NoFollower>(

@@ -162,7 +162,10 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
       replay.pages.free(
         frame: block.modelFrame, order: min(order, Int(block.order)), cpu: Int(batch.cpu[row]))
     }
-    if isFollowing { follower.pageGivenBack(frame: frame, &pages) }
+    if isFollowing {
+      follower.pageGivenBack(
+        frame: frame, cpu: min(Int(batch.cpu[row]), cpuLimit &- 1), time: batch.time[row], &pages)
+    }
   }
 
   private mutating func mark(_ batch: borrowing EventBatch, _ row: Int) {

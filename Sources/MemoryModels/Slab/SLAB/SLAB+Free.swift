@@ -96,23 +96,28 @@ extension SLAB {
   /// One pass of a CPU's reaper. Follows `cache_reap` in mm/slab.c, Linux 6.1.
   public mutating func reap(cpu: Int, at time: UInt64) {
     for cache in caches.indices {
-      drainArray(cache, cpu)
+      reapArray(cache: cache, cpu: cpu)
       if caches[cache].nextReap > time { continue }
       caches[cache].nextReap = time + profile.slab.nodeReapInterval
       drainShared(cache)
       if caches[cache].freeWasTouched {
         caches[cache].freeWasTouched = false
       } else {
-        let geometry = caches[cache].geometry
-        let share = 5 * geometry.objectsPerSlab
-        drainFree(cache, atMost: (geometry.freeLimit + share - 1) / share)
+        drainFree(cache)
       }
     }
   }
 
+  /// What the reaper does to a cache's shared array and free slabs when it finds the latter unused.
+  public mutating func reapFree(cache: Int, at time: UInt64) {
+    caches[cache].nextReap = time + profile.slab.nodeReapInterval
+    drainShared(cache)
+    drainFree(cache)
+  }
+
   /// Takes a fifth out of a CPU's array that nobody allocated from since the last time.
   /// Follows `drain_array` in mm/slab.c, Linux 6.1.
-  private mutating func drainArray(_ cache: Int, _ cpu: Int) {
+  public mutating func reapArray(cache: Int, cpu: Int) {
     let state = cache * cpuLimit + cpu
     if arrays[state].count == 0 { return }
     if arrays[state].wasTouched {
@@ -143,9 +148,11 @@ extension SLAB {
     return moved
   }
 
-  /// Gives back free slabs. Follows `drain_freelist` in mm/slab.c, Linux 6.1.
-  public mutating func drainFree(_ cache: Int, atMost limit: Int) {
-    var left = limit
+  /// Gives back some free slabs. Follows `drain_freelist` in mm/slab.c, Linux 6.1.
+  private mutating func drainFree(_ cache: Int) {
+    let geometry = caches[cache].geometry
+    let share = 5 * geometry.objectsPerSlab
+    var left = (geometry.freeLimit + share - 1) / share
     while left > 0, caches[cache].free.tail >= 0 {
       destroyFreeSlab(cache)
       left -= 1
