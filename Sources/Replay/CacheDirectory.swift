@@ -37,17 +37,18 @@ struct CacheDirectory: ~Copyable {
   private var identityCaches: [CacheEvidence.Identity: Int32] = [:]
 
   private let layout: CacheLayout
+  private let reclaimable: Set<CacheEvidence.Identity>
   // The classes that the evidence numbers.
   private let evidenceClasses: SizeClasses
 
   init(
-    profile: KernelProfile, evidence: CacheEvidence, evidenceClasses: SizeClasses, layout: CacheLayout,
-    strings: StringInterner
+    profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, strings: StringInterner
   ) {
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.layout = layout
-    self.evidenceClasses = evidenceClasses
-    self.evidence = evidence
+    evidenceClasses = survey.classes
+    reclaimable = survey.reclaimableCaches()
+    evidence = survey.evidence
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
   }
@@ -127,10 +128,11 @@ struct CacheDirectory: ~Copyable {
         name: name, size: classifier.classes.sizes[sizeClass],
         isReclaimable: variant == SizeClasses.Variant.reclaimable.rawValue)
     } else {
-      description = layout.cache(name: name, requested: objectSize, allocated: tracedSize)
+      description = layout.cache(
+        name: name, requested: objectSize, allocated: tracedSize, isReclaimable: reclaimable.contains(identity))
     }
-    let size: Int
-    if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] } else { size = tracedSize }
+    var size = tracedSize
+    if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] }
     entries.append(Entry(identity: identity, name: name, tracedSize: size, description: description))
     identityCaches[identity] = cache
     if case .kmalloc(let sizeClass, let variant) = identity { kmallocCaches[sizeClass * 8 + variant] = cache }

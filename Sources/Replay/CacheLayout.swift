@@ -37,7 +37,7 @@ struct CacheLayout: Sendable {
   }
 
   /// A cache whose requests say that they want `requested` bytes and get `allocated`.
-  func cache(name: String, requested: Int, allocated: Int) -> CacheDescription {
+  func cache(name: String, requested: Int, allocated: Int, isReclaimable: Bool) -> CacheDescription {
     let requested = min(max(requested, 1), allocated)
     let alignment = alignment(requested, allocated)
     let keeps = keepsContents(requested, allocated, alignment)
@@ -51,7 +51,8 @@ struct CacheLayout: Sendable {
       }
     }
     return CacheDescription(
-      name: name, slotSize: slot, objectSize: requested, alignment: alignment, keepsContents: keeps)
+      name: name, slotSize: slot, objectSize: requested, alignment: alignment, keepsContents: keeps,
+      isReclaimable: isReclaimable)
   }
 
   /// Slots of whole cache lines that the object alone doesn't explain are aligned to them.

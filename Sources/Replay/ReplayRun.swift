@@ -35,7 +35,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     cpuLimit = max(profile.cpuCount, 1)
     self.strings = strings
     directory = CacheDirectory(
-      profile: profile, evidence: survey.evidence, evidenceClasses: survey.classes,
+      profile: profile, survey: survey,
       layout: CacheLayout(allocator: setup.allocator, traced: setup.tracedAllocator, profile: profile),
       strings: strings)
     let offset = survey.pageOffset

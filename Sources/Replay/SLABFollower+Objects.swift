@@ -98,29 +98,25 @@ extension SLABFollower {
     }
     isKnown[cache * cpuLimit + cpu] = true
     if order != geometry.order { return }
-    // Where the objects start tells the colour.
-    let colour = Int((address - base) % UInt64(max(geometry.slotSize, 1))) / geometry.colourBytes
-    let predictedColour = slab.nextColour(cache: cache)
-    let isNewColour = colour < max(geometry.colours, 1)
-    let taken = slab.addSlab(cache: cache, cpu: cpu, base: base, colour: isNewColour ? colour : nil)
-    if isNewColour { slab.setColour(cache: cache, to: colour) }
+    // Where the objects start tells the colour, and which object goes out how many the array took.
+    let (index, rest) = (address - base).quotientAndRemainder(dividingBy: UInt64(max(geometry.slotSize, 1)))
+    let colour = Int(rest) / geometry.colourBytes
+    let isColour = colour < max(geometry.colours, 1)
+    let (wantedColour, wantedCount) = (slab.nextColour(cache: cache), slab.nextFill(cache: cache, cpu: cpu))
+    let isRight = prediction == nil && colour == wantedColour && Int(index) + 1 == wantedCount
+    let taken = slab.addSlab(
+      cache: cache, cpu: cpu, base: base, colour: isColour ? colour : nil, filled: Int(index) + 1)
+    if isColour { slab.setColour(cache: cache, to: colour) }
     register(taken.slab, born: true, allOut: false, &pages)
+    mark(taken, out: true)
     if known, knowsColour[cache] {
-      let isRight = slab.address(of: taken) == address && (colour == predictedColour || geometry.colours <= 1)
-      grade(cache, true, isRight && prediction == nil)
-      if !(isRight && prediction == nil) {
-        grades.caches[cache].misses[
-          AddressMiss.allCases.firstIndex(of: prediction == nil ? .otherSlab : .kernelGrew) ?? 0] += 1
+      grade(cache, true, isRight)
+      if !isRight {
+        let miss: AddressMiss = prediction == nil ? .otherSlab : .kernelGrew
+        grades.caches[cache].misses[AddressMiss.allCases.firstIndex(of: miss) ?? 0] += 1
       }
     }
     knowsColour[cache] = true
-    mark(taken, out: true)
-    if let object = slab.object(slab: taken.slab, address: address), object != taken {
-      // Another object of the batch was handed out: put the model's back in its place.
-      if slab.takeOut(object) != nil { mark(object, out: true) }
-      mark(taken, out: false)
-      slab.free(taken, cpu: cpu)
-    }
   }
 
   /// Hands out `object` whatever the model would have chosen.

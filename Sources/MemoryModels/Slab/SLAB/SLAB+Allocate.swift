@@ -14,17 +14,19 @@ extension SLAB {
   }
 
   /// Completes a request that was answered with `needsSlab`: fills the CPU's array from the block at `base` and hands
-  /// out one object. `colour`, if given, is the slab's instead of the next one's.
+  /// out one object. `colour`, if given, is the slab's instead of the next one's; `filled` how many objects the array takes.
   ///
   /// Follows `cache_grow_begin`, `alloc_block` and `cache_grow_end` in mm/slab.c, Linux 6.1.
-  public mutating func addSlab(cache: Int, cpu: Int, base: UInt64, colour: Int? = nil) -> SlabObject {
+  public mutating func addSlab(cache: Int, cpu: Int, base: UInt64, colour: Int? = nil, filled: Int? = nil)
+    -> SlabObject
+  {
     let geometry = caches[cache].geometry
     let state = cache * cpuLimit + cpu
     let offset = geometry.firstObject + (colour ?? takeColour(cache)) * geometry.colourBytes
     let id = makeSlab(cache: cache, base: base, offset: offset, order: geometry.order)
     caches[cache].growths += 1
     let isNeeded = arrays[state].count == 0
-    if isNeeded { _ = fill(state, from: id, atMost: batch(state)) }
+    if isNeeded { _ = fill(state, from: id, atMost: min(filled ?? batch(state), arrays[state].limit)) }
     caches[cache].freeObjects += geometry.objectsPerSlab - Int(slabs[Int(id)].active)
     if !isNeeded {
       // Frees by interrupts filled the array meanwhile.
@@ -51,7 +53,7 @@ extension SLAB {
     return profile.slab.coloursBeforeUse ? next : used
   }
 
-  private func batch(_ state: Int) -> Int {
+  func batch(_ state: Int) -> Int {
     arrays[state].wasTouched ? arrays[state].batch : min(arrays[state].batch, Self.smallBatch)
   }
 

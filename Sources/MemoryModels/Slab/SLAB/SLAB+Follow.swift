@@ -11,7 +11,7 @@ extension SLAB {
     if shared.count > 0 { return entries[shared.start + shared.count - 1] }
     if caches[cache].freeObjects == 0 { return nil }
     // The last object of the batch is on top.
-    var wanted = array.wasTouched ? array.batch : min(array.batch, Self.smallBatch)
+    var wanted = batch(cache * cpuLimit + cpu)
     let objects = caches[cache].geometry.objectsPerSlab
     var last: SlabObject?
     for head in [caches[cache].partial.head, caches[cache].free.head] {
@@ -57,6 +57,11 @@ extension SLAB {
 
   /// The order of a slab's block.
   public func order(ofSlab id: Int32) -> Int { Int(slabs[Int(id)].order) }
+
+  /// How many objects of a new slab an empty array takes.
+  public func nextFill(cache: Int, cpu: Int) -> Int {
+    min(batch(cache * cpuLimit + cpu), caches[cache].geometry.objectsPerSlab)
+  }
 
   /// The colour that the next slab of a cache gets.
   public func nextColour(cache: Int) -> Int {

@@ -77,7 +77,9 @@ public struct SLABGeometry: Hashable, Sendable {
     batch = (limit + 1) / 2
     let isShared = slotSize <= profile.pageSize && profile.cpuCount > 1
     sharedLimit = isShared ? policy.sharedFactor * batch : 0
-    freeLimit = (1 + profile.cpuCount) * batch + objectsPerSlab
+    // Set when the last CPU but one is up: one CPU fewer for caches that exist before the others start.
+    let cpus = cache.isKmalloc && profile.cpuCount > 1 ? profile.cpuCount - 1 : profile.cpuCount
+    freeLimit = (1 + cpus) * batch + objectsPerSlab
   }
 
   /// Bytes of a slab after its last object and its list.
