@@ -155,6 +155,15 @@ extension SLABFollower: AllocatorFollower {
     if Int(lastFreed[cpu]) != cache {
       reapSeen(cache, cpu, time, &pages)
       if confirm(frame) { return }
+    } else if slab.geometry(cache: cache).sharedLimit == 0, slab.flushEarly(cache: cache, cpu: cpu) {
+      // Objects freed without an event had filled the array before its time.
+      grades.caches[cache].freedUnseen += 1
+      settleReleases(&pages)
+      if limbo.remove(frame &+ pageOffset) != nil {
+        grades.caches[cache].slabRelease.count(false)
+        observedPages -= Int64(Order.pages(slab.geometry(cache: cache).order))
+        return
+      }
     }
     lose(id, isGraded: isKnown[cache * cpuLimit + cpu], &pages)
   }

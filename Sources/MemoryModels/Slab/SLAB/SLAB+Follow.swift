@@ -143,6 +143,22 @@ extension SLAB {
     reverseReleased(from: first)
   }
 
+  /// The kernel found a CPU's array full, just before the last free: it held objects that the model doesn't know of. Flushes
+  /// the array as the kernel did, those objects first. Returns whether the array could have been full.
+  public mutating func flushEarly(cache: Int, cpu: Int) -> Bool {
+    let state = cache * cpuLimit + cpu
+    let unknown = arrays[state].limit - (arrays[state].count - 1)
+    let moved = arrays[state].batch - unknown
+    if unknown <= 0 || moved <= 0 { return false }
+    let first = released.count
+    let start = arrays[state].start
+    putBack(cache, start, moved)
+    arrays[state].count -= moved
+    for index in 0..<arrays[state].count { entries[start + index] = entries[start + moved + index] }
+    reverseReleased(from: first)
+    return true
+  }
+
   /// The kernel took a new slab: whatever this CPU could have had must have been handed out. Returns those objects.
   public mutating func exhaust(cache: Int, cpu: Int) -> [SlabObject] {
     let state = cache * cpuLimit + cpu
