@@ -38,6 +38,7 @@ struct CacheDirectory: ~Copyable {
 
   private let layout: CacheLayout
   private let reclaimable: Set<CacheEvidence.Identity>
+  private let alignments: [CacheEvidence.Identity: Int]
   // The classes that the evidence numbers.
   private let evidenceClasses: SizeClasses
 
@@ -48,6 +49,7 @@ struct CacheDirectory: ~Copyable {
     self.layout = layout
     evidenceClasses = survey.classes
     reclaimable = survey.reclaimableCaches()
+    alignments = survey.alignments()
     evidence = survey.evidence
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
@@ -129,7 +131,8 @@ struct CacheDirectory: ~Copyable {
         isReclaimable: variant == SizeClasses.Variant.reclaimable.rawValue)
     } else {
       description = layout.cache(
-        name: name, requested: objectSize, allocated: tracedSize, isReclaimable: reclaimable.contains(identity))
+        name: name, requested: objectSize, allocated: tracedSize, alignment: alignments[identity],
+        isReclaimable: reclaimable.contains(identity))
     }
     var size = tracedSize
     if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] }
