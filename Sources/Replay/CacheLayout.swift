@@ -43,8 +43,7 @@ struct CacheLayout: Sendable {
     name: String, requested: Int, allocated: Int, alignment known: Int?, isReclaimable: Bool
   ) -> CacheDescription {
     let requested = min(max(requested, 1), allocated)
-    let line = CacheDescription.cacheLineAlignment(objectSize: requested, cacheLineBytes: cacheLineBytes)
-    let alignment = known.map { $0 >= line ? max(line, 8) : 8 } ?? alignment(requested, allocated)
+    let alignment = known.map { max($0, 8) } ?? alignment(requested, allocated)
     let keeps = keepsContents(requested, allocated, alignment)
     var slot = allocated
     if allocator != traced {

@@ -163,8 +163,10 @@ public struct TraceSurvey: ~Copyable {
       let known = bits[identity(node: Int32(site))] ?? (0, 0)
       bits[identity(node: Int32(site))] = (known.bits | seen.bits, known.count + seen.count)
     }
-    // A few objects may be aligned by chance.
-    return bits.compactMapValues { $0.count < 4 ? nil : 1 << min($0.bits.trailingZeroBitCount, 6) }
+    // A few objects may be aligned by chance, to a cache line or more than that.
+    return bits.compactMapValues {
+      $0.count < 4 ? nil : 1 << min($0.bits.trailingZeroBitCount, $0.count < 24 ? 6 : 12)
+    }
   }
 
   private mutating func observeNeighbours(_ node: Int32, _ other: Int32) {

@@ -38,15 +38,36 @@ extension SLOB {
   public mutating func take(_ object: SlabObject, cache: Int, bytes: Int) {
     let id = object.slab
     let list = list(bytes)
-    if pages[Int(id)].list == Self.noList, pages[Int(id)].isVague {
+    if pages[Int(id)].isVague {
       // It must be on the list. Pages that have room come after it, or they would have been used.
       let next = locate(cache: cache, bytes: bytes)?.page ?? -1
-      insert(id, before: next, list: list)
+      if pages[Int(id)].list == Self.noList {
+        insert(id, before: next, list: list)
+      } else if Int(pages[Int(id)].list) == list, next >= 0, next != id, !comes(id, before: next, list: list) {
+        unlink(id)
+        insert(id, before: next, list: list)
+      }
+    } else {
+      // The search began at a page whose place is a guess: it must have been just before this one.
+      let head = lists[list].head
+      if head >= 0, head != id, pages[Int(head)].isVague, Int(pages[Int(id)].list) == list {
+        unlink(head)
+        insert(head, before: id, list: list)
+      }
     }
     caches[cache].liveObjects += 1
     claim(id, from: Int32(object.index), to: Int32(object.index) + units(bytes))
     let own = pages[Int(id)].list
     if own != Self.noList { rotate(to: id, list: Int(own)) }
+  }
+
+  private func comes(_ id: Int32, before next: Int32, list: Int) -> Bool {
+    var current = lists[list].head
+    while current >= 0, current != next {
+      if current == id { return true }
+      current = pages[Int(current)].next
+    }
+    return false
   }
 
   private mutating func insert(_ id: Int32, before next: Int32, list: Int) {
