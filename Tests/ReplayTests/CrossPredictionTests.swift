@@ -59,7 +59,8 @@ struct ScriptOnAllKernels: Sendable, CustomTestStringConvertible {
       print("skipped: the captures of \(script) are not in ../shared/captures")
       return
     }
-    var text = "\(script): Slab pages since t0, predicted from row, measured on column's kernel (error of all Slab pages)\n"
+    var text =
+      "\(script): Slab pages since t0, predicted from row, measured on column's kernel (error of all Slab pages)\n"
     for row in all {
       let predicted = try pagesAtMarks(script, row)
       for (column, pages) in zip(all, predicted) {

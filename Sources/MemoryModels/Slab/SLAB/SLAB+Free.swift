@@ -51,7 +51,9 @@ extension SLAB {
         addToPartial(object.slab, atTail: true)
       }
     }
-    while caches[cache].freeObjects > caches[cache].geometry.freeLimit, caches[cache].free.tail >= 0 { destroyFreeSlab(cache) }
+    while caches[cache].freeObjects > caches[cache].geometry.freeLimit, caches[cache].free.tail >= 0 {
+      destroyFreeSlab(cache)
+    }
   }
 
   private mutating func destroyFreeSlab(_ cache: Int) {
