@@ -41,9 +41,11 @@ extension SLOB {
     if pages[Int(id)].isVague {
       // It must be on the list. Pages that have room come after it, or they would have been used.
       let next = locate(cache: cache, bytes: bytes)?.page ?? -1
-      if pages[Int(id)].list == Self.noList {
+      if Int(pages[Int(id)].list) != list {
+        unlink(id)
         insert(id, before: next, list: list)
-      } else if Int(pages[Int(id)].list) == list, next >= 0, next != id, !comes(id, before: next, list: list) {
+        lists[list].missingUnits = .max
+      } else if next >= 0, next != id, !comes(id, before: next, list: list) {
         unlink(id)
         insert(id, before: next, list: list)
       }
@@ -57,8 +59,7 @@ extension SLOB {
     }
     caches[cache].liveObjects += 1
     claim(id, from: Int32(object.index), to: Int32(object.index) + units(bytes))
-    let own = pages[Int(id)].list
-    if own != Self.noList { rotate(to: id, list: Int(own)) }
+    if Int(pages[Int(id)].list) == list { rotate(to: id, list: list) }
   }
 
   private func comes(_ id: Int32, before next: Int32, list: Int) -> Bool {
