@@ -36,6 +36,16 @@ public struct TraceSurvey: ~Copyable {
     var ordinal: UInt64
   }
 
+  private struct LastBlock: BitwiseCopyable {
+    var page: UInt64
+    var isReclaimable: Bool
+  }
+
+  private struct SeenAddresses: BitwiseCopyable {
+    var bits: UInt64
+    var count: Int
+  }
+
   private let pageShift: UInt64
   let pageOffset: UInt64?
   private let offset: UInt64
@@ -62,11 +72,11 @@ public struct TraceSurvey: ~Copyable {
   public private(set) var sawAccounted = false
 
   // The block each CPU took last, and what the sites are whose first object on such a block makes it reclaimable.
-  private var lastBlocks: [(page: UInt64, isReclaimable: Bool)] = []
+  private var lastBlocks: [LastBlock] = []
   private var reclaimableNodes = Set<Int32>()
   private let reclaimableType: UInt8
   // SLOB: by site, all bits of its objects' addresses, and how many objects there were.
-  private var addressBits: [(bits: UInt64, count: Int)] = []
+  private var addressBits: [SeenAddresses] = []
   /// Whether objects of different caches share pages (SLOB), so that neighbours tell nothing.
   private let sharesPages: Bool
 
@@ -125,7 +135,7 @@ public struct TraceSurvey: ~Copyable {
     let address = batch.address[row]
     let page = address >> pageShift
     if sharesPages, node >= 0 {
-      while addressBits.count <= Int(node) { addressBits.append((0, 0)) }
+      while addressBits.count <= Int(node) { addressBits.append(SeenAddresses(bits: 0, count: 0)) }
       addressBits[Int(node)].bits |= address
       addressBits[Int(node)].count += 1
     }
@@ -147,8 +157,9 @@ public struct TraceSurvey: ~Copyable {
 
   private mutating func noteBlock(_ batch: borrowing EventBatch, _ row: Int) {
     let cpu = Int(batch.cpu[row])
-    while lastBlocks.count <= cpu { lastBlocks.append((.max, false)) }
-    lastBlocks[cpu] = (batch.address[row] &+ offset, batch.migrateType[row] == reclaimableType)
+    while lastBlocks.count <= cpu { lastBlocks.append(LastBlock(page: .max, isReclaimable: false)) }
+    lastBlocks[cpu] = LastBlock(
+      page: batch.address[row] &+ offset, isReclaimable: batch.migrateType[row] == reclaimableType)
   }
 
   /// The caches whose slabs the kernel took as reclaimable (`SLAB_RECLAIM_ACCOUNT`), as far as slabs were taken.
@@ -158,10 +169,11 @@ public struct TraceSurvey: ~Copyable {
 
   /// The alignment of each cache's objects in bytes, judged by all their addresses, where caches share pages.
   func alignments() -> [CacheEvidence.Identity: Int] {
-    var bits: [CacheEvidence.Identity: (bits: UInt64, count: Int)] = [:]
+    var bits: [CacheEvidence.Identity: SeenAddresses] = [:]
     for (site, seen) in addressBits.enumerated() where seen.count > 0 {
-      let known = bits[identity(node: Int32(site))] ?? (0, 0)
-      bits[identity(node: Int32(site))] = (known.bits | seen.bits, known.count + seen.count)
+      let known = bits[identity(node: Int32(site))] ?? SeenAddresses(bits: 0, count: 0)
+      bits[identity(node: Int32(site))] = SeenAddresses(
+        bits: known.bits | seen.bits, count: known.count + seen.count)
     }
     // A few objects may be aligned by chance, to a cache line or more than that.
     return bits.compactMapValues {
