@@ -22,6 +22,13 @@ struct CacheDirectory: ~Copyable {
   /// Added to a cache that is only the likeliest, because objects of several caches come from that place.
   static let isDivided: Int32 = 1 << 30
 
+  // No kernel has so many caches or caches times CPUs; a damaged trace may seem to.
+  private static let cacheLimit = 8192
+  private static let stateLimit = 1 << 22
+
+  private let limit: Int
+  /// Requests that no cache could be made for, because there were too many already.
+  private(set) var unserved: UInt64 = 0
   private(set) var entries: [Entry] = []
   private(set) var evidence: CacheEvidence
   var classifier: RequestClassifier
@@ -33,6 +40,7 @@ struct CacheDirectory: ~Copyable {
   init(profile: KernelProfile, evidence: CacheEvidence, strings: StringInterner) {
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.evidence = evidence
+    limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
   }
@@ -56,7 +64,7 @@ struct CacheDirectory: ~Copyable {
     if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
     let size = classifier.classes.sizes[sizeClass]
     let cache = make(.kmalloc(sizeClass: sizeClass, variant: slot & 7), slotSize: size, objectSize: size)
-    kmallocCaches[slot] = cache
+    if cache >= 0 { kmallocCaches[slot] = cache }
     return cache
   }
 
@@ -69,10 +77,12 @@ struct CacheDirectory: ~Copyable {
     while siteCaches.count <= site { siteCaches.append(-1) }
     if siteCaches[site] >= 0 { return siteCaches[site] }
     let divided = evidence.isDivided(site: site) ? Self.isDivided : 0
-    let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(requested))
+    let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(clamping: requested))
+    if cache < 0 { return cache }
     if entries[Int(cache)].slotSize != Int(allocated) {
       // A name that serves two sizes is two caches (one was destroyed, or names were cut short).
-      let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(requested))
+      let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(clamping: requested))
+      if other < 0 { return other }
       siteCaches[site] = other | divided
       return other | divided
     }
@@ -87,6 +97,10 @@ struct CacheDirectory: ~Copyable {
 
   private mutating func make(_ identity: CacheEvidence.Identity, slotSize: Int, objectSize: Int) -> Int32 {
     if let known = identityCaches[identity] { return known }
+    if entries.count >= limit {
+      unserved += 1
+      return Self.notServed
+    }
     let cache = Int32(entries.count)
     entries.append(
       Entry(identity: identity, name: name(of: identity, slotSize), slotSize: slotSize, objectSize: objectSize))
