@@ -13,5 +13,5 @@ struct KmemreplayCommand: ParsableCommand {
       64 usage.
       """,
     version: "kmemreplay " + ToolVersion.current,
-    subcommands: [InfoCommand.self, WasteCommand.self, ReplayCommand.self])
+    subcommands: [InfoCommand.self, WasteCommand.self, ReplayCommand.self, SnapshotCommand.self])
 }
