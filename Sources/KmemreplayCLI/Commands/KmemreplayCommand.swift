@@ -13,5 +13,7 @@ struct KmemreplayCommand: ParsableCommand {
       64 usage.
       """,
     version: "kmemreplay " + ToolVersion.current,
-    subcommands: [InfoCommand.self, WasteCommand.self, ReplayCommand.self, BenchReadCommand.self])
+    subcommands: [
+      InfoCommand.self, WasteCommand.self, ReplayCommand.self, SnapshotCommand.self, BenchReadCommand.self,
+    ])
 }
