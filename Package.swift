@@ -50,7 +50,7 @@ let package = Package(
     .executableTarget(
       name: "kmemreplay", dependencies: ["KmemreplayCLI"], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["TraceEvents", "TraceInput", "KernelTypes"],
+      name: "TestSupport", dependencies: ["Analysis", "Replay", "TraceEvents", "TraceInput", "KernelTypes"],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("KernelTypes"),
     tests("TraceEvents"),

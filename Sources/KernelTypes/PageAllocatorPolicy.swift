@@ -101,6 +101,8 @@ public struct PageAllocatorPolicy: Sendable, Hashable, Codable {
   public var perCPUScaleLimit: Int
   /// Whether a multi-page free on a draining CPU empties its lists: 6.0 and later.
   public var perCPUFreesHighOrders: Bool
+  /// Whether such a free waits for a whole batch, as on CPUs whose share of the cache holds three: 6.7 and later.
+  public var perCPUKeepsBatchOfHighOrders: Bool
 
   /// The defaults of a kernel version on an architecture, for pages of `pageSize` bytes.
   ///
@@ -150,5 +152,6 @@ public struct PageAllocatorPolicy: Sendable, Hashable, Codable {
     // 5.14 to 5.19 have no limit; the clamp to the list's size makes eight doublings the same as none.
     perCPUScaleLimit = kernel >= KernelVersion(6, 0) ? 5 : 8
     perCPUFreesHighOrders = kernel >= KernelVersion(6, 0)
+    perCPUKeepsBatchOfHighOrders = isTuned
   }
 }

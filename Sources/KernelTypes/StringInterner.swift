@@ -40,6 +40,7 @@ public final class StringInterner {
 
   deinit {
     core.pointee.release()
+    core.deinitialize(count: 1)
     core.deallocate()
   }
 

@@ -4,7 +4,7 @@ import TraceEvents
 /// The caches of a replay: says for each request which cache serves it, and what that cache is called.
 ///
 /// Caches are numbered in the order in which their first request appears; every model of a replay uses these numbers.
-struct CacheDirectory {
+struct CacheDirectory: ~Copyable {
   /// One cache.
   struct Entry {
     var identity: CacheEvidence.Identity
@@ -19,7 +19,16 @@ struct CacheDirectory {
   static let notServed: Int32 = -1
   /// What `resolve` gives kmalloc rows that go to the page allocator.
   static let large: Int32 = -2
+  /// Added to a cache that is only the likeliest, because objects of several caches come from that place.
+  static let isDivided: Int32 = 1 << 30
 
+  // No kernel has so many caches or caches times CPUs; a damaged trace may seem to.
+  private static let cacheLimit = 8192
+  private static let stateLimit = 1 << 22
+
+  private let limit: Int
+  /// Requests that no cache could be made for, because there were too many already.
+  private(set) var unserved: UInt64 = 0
   private(set) var entries: [Entry] = []
   private(set) var evidence: CacheEvidence
   var classifier: RequestClassifier
@@ -31,6 +40,7 @@ struct CacheDirectory {
   init(profile: KernelProfile, evidence: CacheEvidence, strings: StringInterner) {
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.evidence = evidence
+    limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
   }
@@ -54,7 +64,7 @@ struct CacheDirectory {
     if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
     let size = classifier.classes.sizes[sizeClass]
     let cache = make(.kmalloc(sizeClass: sizeClass, variant: slot & 7), slotSize: size, objectSize: size)
-    kmallocCaches[slot] = cache
+    if cache >= 0 { kmallocCaches[slot] = cache }
     return cache
   }
 
@@ -66,23 +76,18 @@ struct CacheDirectory {
     let site = evidence.site(callSite: batch.callSite[row], requestedBytes: requested, allocatedBytes: allocated)
     while siteCaches.count <= site { siteCaches.append(-1) }
     if siteCaches[site] >= 0 { return siteCaches[site] }
-    let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(requested))
+    let divided = evidence.isDivided(site: site) ? Self.isDivided : 0
+    let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(clamping: requested))
+    if cache < 0 { return cache }
     if entries[Int(cache)].slotSize != Int(allocated) {
       // A name that serves two sizes is two caches (one was destroyed, or names were cut short).
-      let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(requested))
-      siteCaches[site] = other
-      return other
+      let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(clamping: requested))
+      if other < 0 { return other }
+      siteCaches[site] = other | divided
+      return other | divided
     }
-    siteCaches[site] = cache
-    return cache
-  }
-
-  /// Whether objects of several caches come from the place of a request.
-  func isDivided(_ batch: borrowing EventBatch, _ row: Int) -> Bool {
-    evidence.hasDividedSites
-      && evidence.isDivided(
-        callSite: batch.callSite[row], requestedBytes: batch.requestedBytes[row],
-        allocatedBytes: batch.allocatedBytes[row])
+    siteCaches[site] = cache | divided
+    return cache | divided
   }
 
   /// The number of a cache that is already in use.
@@ -92,6 +97,10 @@ struct CacheDirectory {
 
   private mutating func make(_ identity: CacheEvidence.Identity, slotSize: Int, objectSize: Int) -> Int32 {
     if let known = identityCaches[identity] { return known }
+    if entries.count >= limit {
+      unserved += 1
+      return Self.notServed
+    }
     let cache = Int32(entries.count)
     entries.append(
       Entry(identity: identity, name: name(of: identity, slotSize), slotSize: slotSize, objectSize: objectSize))

@@ -65,14 +65,8 @@ public struct CacheEvidence {
     if case .site(let neighbour) = other { neighbours[neighbour].insert(.site(site)) }
   }
 
-  /// Whether frees gave any site more than one name; known after `resolve`.
-  public private(set) var hasDividedSites = false
-
-  /// Whether frees gave a request's site more than one name.
-  func isDivided(callSite: StringID, requestedBytes: UInt64, allocatedBytes: UInt64) -> Bool {
-    let key = AllocationSite(callSite: callSite, requestedBytes: requestedBytes, allocatedBytes: allocatedBytes)
-    return siteNumbers[key].map { names[$0].count > 1 } ?? false
-  }
+  /// Whether frees gave a site more than one name.
+  func isDivided(site: Int) -> Bool { names[site].count > 1 }
 
   /// Draws the conclusions: afterwards `identity(site:)` answers.
   public mutating func resolve(kmallocIdentity: (StringID) -> Identity?) {
@@ -116,7 +110,6 @@ public struct CacheEvidence {
         index += 1
       }
     }
-    hasDividedSites = names.contains { $0.count > 1 }
     resolved = identities.enumerated().map { $1 ?? .site($0) }
   }
 

@@ -11,6 +11,7 @@ public struct ReplayEngine: ~Copyable {
   var pages: PageClassifier
   var replay: SlabReplay
   let isFollowing: Bool
+  let cpuLimit: Int
   var follower: SlabFollower
   let caches: UnsafeMutablePointer<Int32>
   let batchCapacity: Int
@@ -19,7 +20,7 @@ public struct ReplayEngine: ~Copyable {
   var lastTime: UInt64 = 0
   var marks: [ReplayMoment] = []
   var omittedMarks: UInt64 = 0
-  var timeline = Timeline()
+  var timeline = EvenMoments<ReplayMoment>()
   var freesOfNull: UInt64 = 0
   var freesOfZeroSize: UInt64 = 0
   var unpairedAllocations: UInt64 = 0
@@ -38,14 +39,15 @@ public struct ReplayEngine: ~Copyable {
     batchCapacity: Int = EventBatch.standardCapacity
   ) {
     self.profile = profile
+    cpuLimit = max(profile.cpuCount, 1)
     self.strings = strings
     directory = CacheDirectory(profile: profile, evidence: survey.evidence, strings: strings)
     let offset = survey.pageOffset
     pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
     isFollowing = following && offset != nil
-    follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
     replay = SlabReplay(
       profile: profile, pages: PageSupply(profile: profile, free: survey.framesFreeAtStart(), strings: strings))
+    follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
     caches = .allocate(capacity: batchCapacity)
     caches.initialize(repeating: 0, count: batchCapacity)
     self.batchCapacity = batchCapacity
@@ -76,7 +78,7 @@ public struct ReplayEngine: ~Copyable {
   }
 
   private mutating func allocation(_ batch: borrowing EventBatch, _ row: Int) {
-    let cache = caches[row]
+    var cache = caches[row]
     if cache == CacheDirectory.notServed {
       if batch.flags[row].contains(.failed) { failedAllocations &+= 1 }
       return
@@ -86,34 +88,45 @@ public struct ReplayEngine: ~Copyable {
       return
     }
     let address = batch.address[row]
+    let cpu = min(Int(batch.cpu[row]), cpuLimit &- 1)
     var claim: PageClassifier.Claim?
     if pages.owner(address: address) == PageClassifier.unknownOwner {
       claim = pages.claim(address: address, use: cache == CacheDirectory.large ? .large : .slab)
       if let block = claim?.block, block.modelFrame != PageClassifier.noFrame {
-        replay.pages.free(frame: block.modelFrame, order: Int(block.order), cpu: Int(batch.cpu[row]))
+        replay.pages.free(frame: block.modelFrame, order: Int(block.order), cpu: cpu)
       }
     }
-    if cache >= 0 {
-      replay.prepare(cache: Int(cache), directory)
-      if isFollowing {
-        follower.prepare(cache: Int(cache), directory, &pages)
-        follow(batch, row, Int(cache), claim)
-      }
-    } else if isFollowing {
-      follower.gradeLarge(batch, row)
-    }
-    replay.allocate(batch, row, cache)
+    let isDivided = cache >= CacheDirectory.isDivided
+    if isDivided { cache -= CacheDirectory.isDivided }
+    if Int(cache) >= replay.slub.cacheCount { replay.addCaches(directory) }
+    if isFollowing { follow(batch, row, Int(cache), cpu, claim, isDivided) }
+    replay.allocate(address, requested: batch.requestedBytes[row], cache: cache, cpu: cpu)
   }
 
   @inline(__always)
   private mutating func follow(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ claim: PageClassifier.Claim?
+    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ cpu: Int, _ claim: PageClassifier.Claim?,
+    _ isDivided: Bool
   ) {
+    if cache >= follower.slub.cacheCount { follower.addCaches(directory, &pages) }
     let kind = batch.kind[row]
-    if kind == .kmalloc || kind == .kmallocNode { follower.gradeSize(batch, row, cache) }
+    if kind == .kmalloc || kind == .kmallocNode {
+      gradeSize(batch.requestedBytes[row], batch.allocatedBytes[row], cache)
+    }
+    if cache < 0 { return }
     var serving = cache
-    if directory.evidence.hasDividedSites { serving = follower.servingCache(batch, row, cache, directory, pages) }
-    follower.allocation(batch, row, serving, claim: claim, &pages)
+    if isDivided { serving = follower.servingCache(pages.owner(address: batch.address[row]), cache) }
+    follower.allocation(batch.address[row], cpu: cpu, cache: serving, claim: claim, &pages)
+  }
+
+  /// Grades the size that the model says a kmalloc hands out: that of its class or, for large ones, of its block.
+  @inline(__always)
+  private mutating func gradeSize(_ requested: UInt64, _ allocated: UInt64, _ cache: Int) {
+    let size =
+      cache >= 0
+      ? UInt64(follower.slub.geometry(cache: cache).slotSize)
+      : UInt64(profile.pageSize) << UInt64(Order.holding(bytes: requested, pageSize: UInt64(profile.pageSize)))
+    follower.grades.allocatedBytes.count(allocated == size)
   }
 
   private mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
@@ -121,12 +134,24 @@ public struct ReplayEngine: ~Copyable {
       unpairedFrees &+= 1
       return
     }
-    if batch.address[row] <= 16 {
-      if batch.address[row] == 16 { freesOfZeroSize &+= 1 } else { freesOfNull &+= 1 }
+    let address = batch.address[row]
+    if address <= 16 {
+      if address == 16 { freesOfZeroSize &+= 1 } else { freesOfNull &+= 1 }
       return
     }
-    if isFollowing { follower.free(batch, row, directory, &pages) }
-    replay.free(batch, row)
+    let cpu = min(Int(batch.cpu[row]), cpuLimit &- 1)
+    if isFollowing {
+      var slab = pages.owner(address: address)
+      if slab == PageClassifier.unknownOwner || slab == PageClassifier.old {
+        slab = follower.oldSlab(address, batch.name[row], directory, &pages)
+      }
+      if slab >= 0 {
+        follower.free(address, cpu: cpu, slab: slab, &pages)
+      } else {
+        follower.grades.freesOfUnknown += 1
+      }
+    }
+    replay.free(address, cpu: cpu)
   }
 
   private mutating func pageTaken(_ batch: borrowing EventBatch, _ row: Int) {

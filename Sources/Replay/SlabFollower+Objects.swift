@@ -5,11 +5,8 @@ import TraceEvents
 extension SlabFollower {
   /// One allocation: predict, compare, put right.
   mutating func allocation(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, claim: PageClassifier.Claim?,
-    _ pages: inout PageClassifier
+    _ address: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?, _ pages: inout PageClassifier
   ) {
-    let address = batch.address[row]
-    let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
     let prediction = predict(cache, cpu)
     if case .needsSlab(let order) = prediction { predictedPages += Int64(Order.pages(order)) }
     freshSlab = -1
@@ -139,21 +136,8 @@ extension SlabFollower {
     settleReleases(&pages)
   }
 
-  /// One free.
-  mutating func free(
-    _ batch: borrowing EventBatch, _ row: Int, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier
-  ) {
-    let address = batch.address[row]
-    if address <= 16 || batch.flags[row].contains(.unknownPointer) { return }
-    let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
-    var slab = pages.owner(address: address)
-    if slab < 0 {
-      slab = slab == PageClassifier.claimed ? -1 : oldSlab(address, batch.name[row], directory, &pages)
-      if slab < 0 {
-        grades.freesOfUnknown += 1
-        return
-      }
-    }
+  /// One free; the object lies on `slab`.
+  mutating func free(_ address: UInt64, cpu: Int, slab: Int32, _ pages: inout PageClassifier) {
     guard let object = slub.object(slab: slab, address: address) else {
       grades.objectsOnUnknownPages += 1
       return
@@ -176,7 +160,7 @@ extension SlabFollower {
   }
 
   /// A slab from before the trace of which only a free is seen: it was full.
-  private mutating func oldSlab(
+  mutating func oldSlab(
     _ address: UInt64, _ name: StringID, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier
   ) -> Int32 {
     if pages.isInTracedBlock(address: address) { return -1 }

@@ -3,18 +3,6 @@ import MemoryModels
 import TraceEvents
 
 extension SlabFollower {
-  /// Grades the size that a kmalloc class was said to hand out.
-  @inline(__always)
-  mutating func gradeSize(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int) {
-    grades.allocatedBytes.count(batch.allocatedBytes[row] == UInt64(slub.geometry(cache: cache).slotSize))
-  }
-
-  /// Grades the size of a kmalloc that the page allocator served.
-  mutating func gradeLarge(_ batch: borrowing EventBatch, _ row: Int) {
-    let order = Order.holding(bytes: batch.requestedBytes[row], pageSize: 1 << pageShift)
-    grades.allocatedBytes.count(batch.allocatedBytes[row] == (1 << pageShift) << UInt64(order))
-  }
-
   /// A block was taken whose first page had `stale` as owner: a slab that is gone, then.
   @inline(__always)
   mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier) {

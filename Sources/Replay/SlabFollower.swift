@@ -55,31 +55,20 @@ struct SlabFollower: ~Copyable {
     var nodes: [UInt64: CacheEvidence.Identity] = [:]
     survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
     oldPageNodes = nodes
-    unseen = survey.unseen
-    infersUnseen = !survey.unseen.intervals.isEmpty
-  }
-
-  /// Makes sure that the model has all caches of the directory.
-  @inline(__always)
-  mutating func prepare(cache: Int, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
-    if cache >= slub.cacheCount { addCaches(directory, &pages) }
+    unseen = UnseenAllocations(survey.unseen)
+    infersUnseen = !survey.unseen.isEmpty
   }
 
   /// Where several caches are served from one place, the page says which, once something else on it did.
-  @inline(never)
-  func servingCache(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ directory: borrowing CacheDirectory,
-    _ pages: borrowing PageClassifier
-  ) -> Int {
-    guard directory.isDivided(batch, row) else { return cache }
-    let slab = pages.owner(address: batch.address[row])
+  func servingCache(_ slab: Int32, _ cache: Int) -> Int {
     if slab < 0 { return cache }
     let other = slub.cache(ofSlab: slab)
     return slub.geometry(cache: other).slotSize == slub.geometry(cache: cache).slotSize ? other : cache
   }
 
+  /// Makes sure that the model has all caches of the directory.
   @inline(never)
-  private mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
+  mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slub.cacheCount < directory.entries.count {
       let entry = directory.entries[slub.cacheCount]
       let cache = slub.addCache(name: entry.name, slotSize: entry.slotSize)

@@ -1,6 +1,5 @@
 import KernelTypes
 import MemoryModels
-import TraceEvents
 
 /// Replays a trace's requests through an allocator model on a modelled machine, with no help from the trace's addresses.
 ///
@@ -21,7 +20,6 @@ struct SlabReplay: ~Copyable {
   }
 
   let pageSize: UInt64
-  private let cpuLimit: Int
   var slub: SLUB
   var pages: PageSupply
   var live = AddressTable(
@@ -41,19 +39,13 @@ struct SlabReplay: ~Copyable {
 
   init(profile: KernelProfile, pages: consuming PageSupply) {
     pageSize = UInt64(profile.pageSize)
-    cpuLimit = max(profile.cpuCount, 1)
-    slub = SLUB(profile: profile, cpuLimit: cpuLimit)
+    slub = SLUB(profile: profile, cpuLimit: profile.cpuCount)
     self.pages = pages
   }
 
   /// Makes sure that the model has all caches of the directory.
-  @inline(__always)
-  mutating func prepare(cache: Int, _ directory: borrowing CacheDirectory) {
-    if cache >= slub.cacheCount { addCaches(directory) }
-  }
-
   @inline(never)
-  private mutating func addCaches(_ directory: borrowing CacheDirectory) {
+  mutating func addCaches(_ directory: borrowing CacheDirectory) {
     while slub.cacheCount < directory.entries.count {
       let entry = directory.entries[slub.cacheCount]
       _ = slub.addCache(name: entry.name, slotSize: entry.slotSize)
@@ -62,12 +54,9 @@ struct SlabReplay: ~Copyable {
   }
 
   /// One allocation by a cache, or by the page allocator (`CacheDirectory.large`).
-  mutating func allocate(_ batch: borrowing EventBatch, _ row: Int, _ cache: Int32) {
-    let address = batch.address[row]
-    let requested = batch.requestedBytes[row]
-    let cpu = min(Int(batch.cpu[row]), cpuLimit - 1)
+  mutating func allocate(_ address: UInt64, requested: UInt64, cache: Int32, cpu: Int) {
     if cache == CacheDirectory.large {
-      allocateLarge(batch, row, cpu)
+      allocateLarge(address, requested, cpu)
       return
     }
     let object: SlabObject
@@ -95,8 +84,7 @@ struct SlabReplay: ~Copyable {
     return object
   }
 
-  private mutating func allocateLarge(_ batch: borrowing EventBatch, _ row: Int, _ cpu: Int) {
-    let requested = batch.requestedBytes[row]
+  private mutating func allocateLarge(_ address: UInt64, _ requested: UInt64, _ cpu: Int) {
     let order = Order.holding(bytes: requested, pageSize: pageSize)
     // No kernel has larger blocks: the line is damaged.
     if order > 11 { return }
@@ -106,7 +94,7 @@ struct SlabReplay: ~Copyable {
     pageAllocations[min(order, 11)] += 1
     notePeak()
     remember(
-      batch.address[row],
+      address,
       LiveObject(
         object: .none, cache: CacheDirectory.large, requested: UInt32(clamping: requested), allocated: UInt32(order),
         frame: frame), cpu)
@@ -124,14 +112,12 @@ struct SlabReplay: ~Copyable {
   }
 
   /// One free.
-  mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
-    let address = batch.address[row]
-    if address <= 16 { return }
+  mutating func free(_ address: UInt64, cpu: Int) {
     guard let object = live.remove(address) else {
       freesOfUnseen &+= 1
       return
     }
-    giveBack(object, min(Int(batch.cpu[row]), cpuLimit - 1))
+    giveBack(object, cpu)
   }
 
   private mutating func giveBack(_ object: LiveObject, _ cpu: Int) {

@@ -47,7 +47,9 @@ public struct TraceSurvey: ~Copyable {
   // The number of events before the one looked at.
   private var ordinal: UInt64 = 0
   /// Objects that were handed out unseen, found out by their frees.
-  var unseen = UnseenAllocations()
+  private(set) var unseen: [UnseenAllocation] = []
+  /// How many such objects there were beyond the limit.
+  private(set) var unseenDropped: UInt64 = 0
   // Bits for page frames seen in page events: those pages are not "from before the trace" any more. And of these, the
   // frames that were free when the trace began.
   private var framesSeen = AddressTable(filler: FrameBits(seen: 0, freeAtStart: 0))
@@ -134,15 +136,23 @@ public struct TraceSurvey: ~Copyable {
       if fact.isLive {
         if fact.node >= 0, name != .none { evidence.observe(site: Int(fact.node), name: name) }
       } else {
-        unseen.add(address: address, after: fact.ordinal, freedAt: ordinal)
+        noteUnseen(address, after: fact.ordinal)
       }
       objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
     } else if let fact = pages.value(address >> pageShift) {
       // On a page that appeared in the trace an object can only be freed after it was handed out.
-      if !isOld(address >> pageShift) { unseen.add(address: address, after: fact.since, freedAt: ordinal) }
+      if !isOld(address >> pageShift) { noteUnseen(address, after: fact.since) }
       objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
     }
     if isOld(address >> pageShift) { _ = touch(address) }
+  }
+
+  private mutating func noteUnseen(_ address: UInt64, after: UInt64) {
+    if unseen.count < UnseenAllocations.limit {
+      unseen.append(UnseenAllocation(address: address, after: after, freedAt: ordinal))
+    } else {
+      unseenDropped += 1
+    }
   }
 
   /// Forgets the objects of a block that was given back.
@@ -221,7 +231,6 @@ public struct TraceSurvey: ~Copyable {
 
   /// Ends the pass: works out the caches.
   public mutating func finish() {
-    unseen.seal()
     let classifier = classifier
     evidence.resolve { classifier.kmallocIdentity(named: $0) }
   }

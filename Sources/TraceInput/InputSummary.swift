@@ -21,5 +21,11 @@ public struct InputOptions: Sendable, Equatable {
   /// turn it off.
   public var usesFastPath: Bool
 
-  public init(usesFastPath: Bool = true) { self.usesFastPath = usesFastPath }
+  /// Whether packed files of a megabyte and more are unpacked on a thread of their own.
+  public var unpacksInBackground: Bool
+
+  public init(usesFastPath: Bool = true, unpacksInBackground: Bool = true) {
+    self.usesFastPath = usesFastPath
+    self.unpacksInBackground = unpacksInBackground
+  }
 }

@@ -22,6 +22,12 @@ public struct ReadBenchmark: Sendable {
   /// Reading with the fast path.
   public var fast: Pass
 
+  /// Bytes of text a second, in 10⁹.
+  public func gigabytesPerSecond(_ pass: Pass) -> Double { Double(bytes) * 1e-9 / max(pass.seconds, 1e-9) }
+
+  /// How many times as long as the search for line ends a pass took.
+  public func ratio(_ pass: Pass) -> Double { pass.seconds / max(lineEnds.seconds, 1e-9) }
+
   /// Runs each pass `repetitions` times over the text of the trace at `path`, repeated until it has `minimumBytes`,
   /// and keeps the fastest. Throws what `TraceInput.open` throws.
   public static func run(path: String, minimumBytes: Int = 0, repetitions: Int = 3) throws(TraceError) -> ReadBenchmark

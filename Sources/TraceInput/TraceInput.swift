@@ -5,6 +5,8 @@ public import TraceEvents
 public enum TraceInput {
   /// The path that means standard input.
   public static let standardInputPath = "-"
+  /// Packed inputs below this size are not worth a thread.
+  private static let backgroundBytes: UInt64 = 1 << 20
   private static let standardInputName = "standard input"
 
   /// Opens the trace at `path`, or standard input for `-`.
@@ -40,7 +42,14 @@ public enum TraceInput {
     -> FtraceTextSource
   {
     let (content, compression) = try unpack(bytes, name: name)
-    let summary = InputSummary(name: name, compression: compression, byteSize: bytes.progress.totalBytes)
+    let byteSize = bytes.progress.totalBytes
+    let summary = InputSummary(name: name, compression: compression, byteSize: byteSize)
+    // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
+    if compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
+      let background = BackgroundBytes(content)
+    {
+      return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath)
+    }
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
   }
 

@@ -112,6 +112,35 @@ struct MachineTests {
     #expect(machine.freePages == 16_382)
   }
 
+  @Test func aTraceMayNameTheZoneAndTheFrame() throws {
+    var machine = Machine(profile: KernelProfile(), totalBytes: 256 << 20)
+    let low = machine.allocate(inZone: 0, order: 0, migrateType: .unmovable, cpu: 0)
+    #expect(machine.zoneIndex(of: try #require(low)) == 0)
+    #expect(machine.isFree(PageFrame(5000)) == true)
+    #expect(machine.take(PageFrame(5000)) == true)
+    #expect(machine.isFree(PageFrame(5000)) == false)
+    #expect(machine.take(PageFrame(5000)) == false)
+    #expect(machine.take(PageFrame(1 << 40)) == false)
+    #expect(machine.withZone(1) { $0.free(PageFrame(5000), order: 0, cpu: 0) } == true)
+    #expect(machine.isFree(PageFrame(5000)) == true)
+  }
+
+  @Test func blocksOfASnapshotKeepTheirOrderAndTheirPlace() {
+    var machine = Machine(
+      profile: KernelProfile(), spans: [ZoneSpan(kind: .dma32, frames: PageFrame(4096)..<PageFrame(65_536))])
+    machine.withZone(0) { zone in
+      for frame in frames(5120, 4096, 8192) { zone.append(freeBlock: frame, order: 10, type: .movable) }
+      zone.append(perCPUBlock: PageFrame(7168), order: 0, type: .unmovable, cpu: 0)
+      zone.append(perCPUBlock: PageFrame(7169), order: 0, type: .unmovable, cpu: 0)
+      #expect(zone.append(freeBlock: PageFrame(4100), order: 0, type: .movable) == false)
+      #expect(zone.append(perCPUBlock: PageFrame(7170), order: 4, type: .movable, cpu: 0) == false)
+    }
+    // Two neighbours of the largest order, and a page beside another, stay as they were found.
+    #expect(machine[zone: 0].freeList(order: 10, type: .movable) == frames(5120, 4096, 8192))
+    #expect(machine[zone: 0].perCPUList(cpu: 0, order: 0, type: .unmovable) == frames(7168, 7169))
+    #expect(machine[zone: 0].checkInvariants() == nil)
+  }
+
   @Test func fallbacksRaiseTheMarks() {
     var zone = zone(policy(6, 1), end: 8192)
     zone.watermarks = Watermarks(minimum: 500, low: 600, high: 700)

@@ -136,6 +136,27 @@ struct PerCPUPagesTests {
     #expect(refills == [4, 8, 16, 32])
   }
 
+  @Test func linux612WaitsForABatchBeforeGivingMultiPageBlocksBack() {
+    var zone = fullZone(policy(6, 12), pages: 2048, limits: PerCPULimits(batch: 15, high: 500, highMaximum: 900))
+    let counts = (UInt64(0)..<9).map { block in
+      zone.free(PageFrame(block * 8), order: 2, cpu: 0)
+      return zone.pagesInPerCPULists
+    }
+    // Sixteen pages freed are the first batch; the block after them finds the lists long enough.
+    #expect(counts == [4, 8, 12, 16, 0, 4, 8, 12, 0])
+  }
+
+  @Test func manyPagesAtOnceLeaveTheMemoryOfRecentFreesAlone() {
+    for (flags, next) in [(PageRequestFlags.bulk, 16), ([], 8)] {
+      var zone = fullZone(policy(6, 1), pages: 16_384, limits: PerCPULimits(batch: 4, high: 64, highMaximum: 64))
+      for page in UInt64(0)..<68 { zone.free(PageFrame(page), order: 0, cpu: 0) }
+      _ = zone.allocate(order: 0, migrateType: .movable, flags: flags, cpu: 0)
+      let before = zone.freePages
+      for page in UInt64(100)..<109 { zone.free(PageFrame(page), order: 0, cpu: 0) }
+      #expect(zone.freePages - before == next)
+    }
+  }
+
   @Test func takingAPageFromACPUsListLeavesTheOthers() {
     var zone = zone(policy(6, 1), end: 1024)
     zone.perCPULimits = PerCPULimits(batch: 8, high: 64, highMaximum: 64)

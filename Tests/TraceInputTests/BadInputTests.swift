@@ -30,6 +30,7 @@ struct BadInputTests {
     Foreign(head: PackedSamples.storedZstd(PackedSamples.gzip), code: .unsupportedFormat, word: "compressed data"),
     Foreign(head: Array("Dear diary,\nnothing happened.\n".utf8), code: .unknownFormat, word: "Dear diary"),
     Foreign(head: Array("{\"a\": [1, 2]}".utf8), code: .unknownFormat, word: "text"),
+    Foreign(head: [0x28, 0xB5, 0x2F, 0xFD, 0, 0xA0, 1, 0, 0], code: .unsupportedFormat, word: "window"),
     Foreign(head: [0x28, 0xB5, 0x2F, 0xFD], code: .damagedCompression, word: "zstd stream"),
   ]
 

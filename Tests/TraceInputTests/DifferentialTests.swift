@@ -1,4 +1,3 @@
-import Glibc
 import TestSupport
 import Testing
 import TraceEvents
@@ -84,38 +83,5 @@ struct DifferentialTests {
     let bytes = Array(String(repeating: text, count: 20).utf8)
     try Self.expectSame(bytes, "tasks")
     #expect(Set(try readTrace(bytes).events.map(\.pid)) == [8242, 82421, 82422])
-  }
-}
-
-/// The captures that may lie beside the package: real traces, too large to ship.
-enum CaptureFolder {
-  private static let folder = #filePath.ancestor(3) + "/../shared/captures"
-
-  static func traces() -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      let path = "\(folder)/\(name)/trace.txt.zst"
-      if access(path, R_OK) == 0 { names.append("\(name)/trace.txt.zst") }
-    }
-    return names.sorted()
-  }
-
-  static func beginning(of name: String, count: Int) throws -> [UInt8] {
-    let path = "\(folder)/\(name)"
-    let source = try ZstdBytes(FileBytes(path: path), name: name)
-    return try PeekedBytes(source, count: count).head
-  }
-}
-
-extension String {
-  fileprivate func ancestor(_ levels: Int) -> String {
-    var parts = split(separator: "/", omittingEmptySubsequences: false)
-    parts.removeLast(min(levels, parts.count))
-    return parts.joined(separator: "/")
   }
 }

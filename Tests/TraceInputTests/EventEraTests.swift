@@ -69,6 +69,9 @@ struct EventEraTests {
       era: "2.6.32", line: old + "mm_page_free_direct: page=ffffea0000a3d218 pfn=191237 order=0",
       kind: .mmPageFreeDirect, address: 191_237, features: [.decimalFrames, .directPageFrees]),
     Expectation(
+      era: "2.6.32, batched", line: old + "mm_pagevec_free: page=ffffea0000a3d218 pfn=191237 order=0 cold=0",
+      kind: .mmPageFreeDirect, address: 191_237, features: [.decimalFrames, .directPageFrees, .coldBatchedFrees]),
+    Expectation(
       era: "3.6", line: old + "mm_page_free_batched: page=ffffea0000a3d218 pfn=191237 order=0 cold=0",
       kind: .mmPageFreeBatched, address: 191_237, features: [.decimalFrames, .coldBatchedFrees]),
     Expectation(

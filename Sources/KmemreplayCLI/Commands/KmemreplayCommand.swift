@@ -13,5 +13,8 @@ struct KmemreplayCommand: ParsableCommand {
       64 usage.
       """,
     version: "kmemreplay " + ToolVersion.current,
-    subcommands: [InfoCommand.self, WasteCommand.self, ReplayCommand.self, SnapshotCommand.self])
+    subcommands: [
+      InfoCommand.self, WasteCommand.self, ReplayCommand.self, FragCommand.self, SnapshotCommand.self,
+      BenchReadCommand.self,
+    ])
 }

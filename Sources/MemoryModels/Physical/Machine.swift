@@ -132,10 +132,22 @@ public struct Machine: ~Copyable {
   }
 
   /// Hands out a block of one zone, whatever its marks, as a trace has it.
+  ///
+  /// `flags` are the request's; missed high marks on the way to that zone are remembered where the policy does.
   public mutating func allocate(
-    inZone index: Int, order: Int, migrateType: MigrateType, flags: PageRequestFlags = [], cpu: Int
+    inZone index: Int, order: Int, migrateType: MigrateType, flags: GFPFlags = .kernel,
+    conditions: PageRequestFlags = [], cpu: Int
   ) -> PageFrame? {
-    pointer(toZone: index).pointee.allocate(order: order, migrateType: migrateType, flags: flags, cpu: cpu)
+    let highest = Self.highestKind(flags)
+    var above = zoneCount &- 1
+    while above >= index {
+      if zones[above].kind <= highest {
+        _ = zones[above].admits(.low, order: order, highest: highest, flags: conditions)
+      }
+      above &-= 1
+    }
+    return pointer(toZone: index).pointee.allocate(
+      order: order, migrateType: migrateType, flags: conditions, cpu: cpu)
   }
 
   @inline(__always)

@@ -22,6 +22,8 @@ public struct PageRequestFlags: OptionSet, Hashable, Sendable {
   public static let noWatermarks = PageRequestFlags(rawValue: 1 << 5)
   /// The per-CPU lists are passed over, as when an interrupt finds them locked.
   public static let skipPerCPU = PageRequestFlags(rawValue: 1 << 6)
+  /// One of many pages asked for at once (`alloc_pages_bulk`), which leaves the CPU's memory of recent frees alone.
+  public static let bulk = PageRequestFlags(rawValue: 1 << 7)
 }
 
 /// One thing an allocator did to its lists, as a kernel's trace would show it.

@@ -51,7 +51,9 @@ extension PerCPUPages {
     let most = batch << scaleLimit
     states[cpu].allocationFactor >>= 1
     let isHighOrder = order > 0 && order <= maximumOrder
-    let empties = isHighOrder && states[cpu].freeCount >= batch && states[cpu].freedHighOrderLast
+    let empties =
+      isHighOrder && states[cpu].freeCount >= batch && states[cpu].freedHighOrderLast
+      && (!policy.perCPUKeepsBatchOfHighOrders || states[cpu].count >= batch)
     states[cpu].freedHighOrderLast = isHighOrder
     if states[cpu].freeCount < most { states[cpu].freeCount += 1 << order }
     let high = tunedHigh(empties: empties, cpu: cpu, pressure: pressure)

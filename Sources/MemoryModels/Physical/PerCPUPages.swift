@@ -74,10 +74,12 @@ struct PerCPUPages: ~Copyable {
   mutating func allocate(
     order: Int, type: MigrateType, flags: PageRequestFlags, cpu: Int, isBelowHigh: Bool, buddy: inout BuddyAllocator
   ) -> Int? {
-    switch freeRule {
-    case .oneBatch: break
-    case .doubling: states[cpu].freeFactor >>= 1
-    case .recentFrees: states[cpu].freeCount >>= 1
+    if !flags.contains(.bulk) {
+      switch freeRule {
+      case .oneBatch: break
+      case .doubling: states[cpu].freeFactor >>= 1
+      case .recentFrees: states[cpu].freeCount >>= 1
+      }
     }
     let list = list(order: order, type: type)
     let slot = cpu &* listCount &+ list

@@ -7,8 +7,8 @@ public import KernelTypes
 /// would trace are found in `steps` when asked for.
 ///
 /// Follows mm/page_alloc.c, Linux 6.1, with the profile's rules for other versions. Not modelled: page shuffling,
-/// debug guard pages, cache-cold requests (before 4.15), deferred release of memory at boot, and from 6.12 the
-/// larger batch rule of CPUs with a private cache.
+/// debug guard pages, cache-cold requests (before 4.15), deferred release of memory at boot, lists trimmed by the
+/// statistics worker, and the reserve that 3.x sets up in `setup_zone_migrate_reserve` (its lists are used if filled).
 public struct Zone: ~Copyable {
   /// The kind of a zone, in the order the kernel numbers them.
   public enum Kind: Int, Sendable, Codable, CaseIterable, Comparable {
@@ -123,6 +123,14 @@ public struct Zone: ~Copyable {
     perCPU.append(index(frame), order: order, type: type, cpu: cpu, buddy: &buddy)
     return true
   }
+
+  /// Sets the tuned limit of a CPU's lists, as a snapshot found it, in pages.
+  public mutating func setPerCPUHigh(_ pages: Int, cpu: Int) {
+    if perCPU.states.indices.contains(cpu) { perCPU.states[cpu].high = pages }
+  }
+
+  /// Sets what the zone was given to manage, in pages, where `append` populates it.
+  public mutating func setManagedPages(_ pages: Int) { managedPages = pages }
 
   /// The migrate type of the pageblock that holds a frame of the zone.
   public func pageblockType(of frame: PageFrame) -> MigrateType {

@@ -30,7 +30,7 @@ public struct ReplayReport: Sendable {
     if let grades = outcome.grades {
       let address = grades.total.objectAddress
       text +=
-        " Followed along the trace, the model named the address of \(Grades.percent(address)) of the objects on new "
+        "\nFollowed along the trace, the model named the address of \(Grades.percent(address)) of the objects on new "
         + "slabs."
     }
     return text

@@ -37,7 +37,7 @@ final class FileBytes: ByteSource {
     if status.st_mode & S_IFMT == S_IFDIR {
       throw TraceError(
         .isDirectory, input: name, found: "a directory", expected: "a trace file",
-        remedy: "Name the trace file inside it, for example \(name)/trace.txt.")
+        remedy: "Name the trace file inside it.")
     }
     self.descriptor = descriptor
     ownsDescriptor = owned

@@ -47,17 +47,25 @@ final class ZstdBytes: ByteSource {
       var source = ZSTD_inBuffer(
         src: UnsafeRawPointer(input.baseAddress), size: pending.upperBound, pos: pending.lowerBound)
       let result = ZSTD_decompressStream(decoder, &output, &source)
-      if ZSTD_isError(result) != 0 {
-        let reason = ZSTD_getErrorName(result).map { String(cString: $0) } ?? "error"
-        throw TraceError(
-          .damagedCompression, input: name,
-          at: .byteOffset(stored.progress.bytesRead - UInt64(pending.upperBound - pending.lowerBound)),
-          found: "damaged zstd data (\(reason))", expected: "an intact zstd stream",
-          remedy: "Copy the file again; events before the damage were read.")
-      }
+      if ZSTD_isError(result) != 0 { throw error(result) }
       pending = source.pos..<source.size
       isInsideFrame = result != 0
     }
     return output.pos
+  }
+
+  private func error(_ result: Int) -> TraceError {
+    let reason = ZSTD_getErrorName(result).map { String(cString: $0) } ?? "error"
+    let offset = stored.progress.bytesRead - UInt64(pending.upperBound - pending.lowerBound)
+    // zstd.h: a decoder refuses windows above 128 MiB unless told otherwise, and so bounds its memory.
+    if reason.hasPrefix("Frame requires too much memory") {
+      return TraceError(
+        .unsupportedFormat, input: name, at: .byteOffset(offset), found: "zstd data with a window above 128 MiB",
+        expected: "data packed without --long or --ultra -22",
+        remedy: "Unpack it outside: zstd -dc --long=31 FILE | kmemreplay … -")
+    }
+    return TraceError(
+      .damagedCompression, input: name, at: .byteOffset(offset), found: "damaged zstd data (\(reason))",
+      expected: "an intact zstd stream", remedy: "Copy the file again; events before the damage were read.")
   }
 }

@@ -80,6 +80,9 @@ enum EventNames {
   private static let rareTopics: [(name: [UInt8], topic: LineTopic)] = [
     (Array("tracing_mark_write:".utf8), .event(.mark)),
     (Array("print:".utf8), .event(.mark)),
+    // Before 3.3 pages freed in batches had this event and no other, as single ones had mm_page_free_direct; the later
+    // mm_page_free_batched comes on top of mm_page_free and would be taken for an annotation.
+    (Array("mm_pagevec_free:".utf8), .event(.mmPageFreeDirect)),
     (Array("<stack trace>".utf8), .kernelStack),
     (Array("<user stack trace>".utf8), .userStack),
     (Array("kernel_stack:".utf8), .kernelStack),

@@ -10,7 +10,6 @@ struct FtraceTextParser: ~Copyable {
   /// A line longer than this is skipped and counted: kernel lines are below 1 KiB, marks below 4 KiB.
   static let lineLimit = 1 << 16
 
-  let input: String
   let strings: Texts
   let stacks: StackTable
   let usesFastPath: Bool
@@ -34,8 +33,7 @@ struct FtraceTextParser: ~Copyable {
   /// The first line that could not be understood, for the message about inputs that are no trace.
   var firstStrangeLine: String?
 
-  init(input: String, strings: StringInterner, stacks: StackTable, usesFastPath: Bool) {
-    self.input = input
+  init(strings: StringInterner, stacks: StackTable, usesFastPath: Bool) {
     self.strings = Texts(strings)
     self.stacks = stacks
     self.usesFastPath = usesFastPath

@@ -38,7 +38,7 @@ public final class FtraceTextSource: EventSource {
     stacks = StackTable()
     self.summary = summary
     chunks = LineChunks(bytes, capacity: Self.chunkBytes)
-    parser = FtraceTextParser(input: summary.name, strings: strings, stacks: stacks, usesFastPath: usesFastPath)
+    parser = FtraceTextParser(strings: strings, stacks: stacks, usesFastPath: usesFastPath)
     parser.context.compression = summary.compression
     cursor = chunks.start
     chunkEnd = chunks.end
