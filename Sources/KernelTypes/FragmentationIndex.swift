@@ -40,7 +40,9 @@ public struct FragmentationIndex: Hashable, Sendable {
     if !freeBlocks.indices.contains(order) || blocks == 0 { return 0 }
     if suitableBlocks(order: order) > 0 { return Self.wouldSucceed }
     // Two divisions, each rounded down, as in the kernel.
-    return 1000 - Int((1000 &+ freePages &* 1000 / (1 << UInt64(order))) / blocks)
+    let part = (1000 &+ freePages &* 1000 / (1 << UInt64(order))) / blocks
+    // The kernel's result is an int.
+    return Int(Int32(truncatingIfNeeded: 1000 &- Int64(bitPattern: part)))
   }
 
   /// The part of free memory, in thousandths, that a request of an order can't use because its blocks are too small.
@@ -48,7 +50,7 @@ public struct FragmentationIndex: Hashable, Sendable {
   public func unusableFreeIndex(order: Int) -> Int {
     let pages = freePages
     if pages == 0 { return 1000 }
-    return Int((pages - suitableBlocks(order: order) << UInt64(order)) &* 1000 / pages)
+    return Int(truncatingIfNeeded: (pages &- suitableBlocks(order: order) << UInt64(order)) &* 1000 / pages)
   }
 
   /// The same in percent, 0 without free memory: the score by which proactive compaction works (5.9 and later).
@@ -56,6 +58,6 @@ public struct FragmentationIndex: Hashable, Sendable {
   public func externalFragmentation(order: Int) -> Int {
     let pages = freePages
     if pages == 0 { return 0 }
-    return Int((pages - suitableBlocks(order: order) << UInt64(order)) &* 100 / pages)
+    return Int(truncatingIfNeeded: (pages &- suitableBlocks(order: order) << UInt64(order)) &* 100 / pages)
   }
 }

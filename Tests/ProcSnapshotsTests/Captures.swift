@@ -1,24 +1,9 @@
-import FoundationEssentials
 import Testing
 
 @testable import ProcSnapshots
 
-/// The large captures beside the package, where there are any, and the small one inside it.
+/// The kernel files of captured snapshots.
 enum Captures {
-  private static let package = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
-
-  /// The snapshot that comes with the package.
-  static let sample = package + "/SampleTraces/6.1-slub-smp1-boot/snapshot.tar.zst"
-
-  /// The archives of all captures, by name; empty where the package stands alone.
-  static let archives: [String] = {
-    // A worktree may lie beside the package's own directory or be it.
-    let folder = package.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/shared/captures"
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.sorted().map { folder + "/" + $0 + "/snaps.tar.zst" }
-      .filter { FileManager.default.fileExists(atPath: $0) }
-  }()
-
   /// The kernel files in an archive.
   static func files(_ path: String) throws -> [SnapshotReader.Candidate] {
     var reader = TarReader(try ArchiveBytes(path: path), name: path)

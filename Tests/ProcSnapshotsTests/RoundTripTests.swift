@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ProcSnapshots
@@ -27,14 +28,14 @@ import Testing
   }
 
   @Test func everyFileOfTheSampleSnapshotPrintsBackByteForByte() throws {
-    let files = try Captures.files(Captures.sample)
+    let files = try Captures.files(CapturedSnapshots.sample)
     #expect(files.count == 21)
     for file in files { expectSameBytes(file, in: "sample") }
   }
 
   @Test(
-    .enabled(if: !Captures.archives.isEmpty, "there are no captures beside the package"),
-    arguments: Captures.archives)
+    .enabled(if: !CapturedSnapshots.archives.isEmpty, "there are no captures beside the package"),
+    arguments: CapturedSnapshots.archives)
   func everyFileOfACapturePrintsBackByteForByte(archive: String) throws {
     let files = try Captures.files(archive)
     #expect(files.count > 15)

@@ -27,7 +27,7 @@ public struct CrossCheck: Sendable {
   /// Why they differ, as far as known.
   public var reason: String?
 
-  public var difference: Int { found - expected }
+  public var difference: Int { found &- expected }
 
   /// Compares two values; `reason` says why they differ, if it knows.
   init(
@@ -42,7 +42,7 @@ public struct CrossCheck: Sendable {
     if expected == found {
       verdict = .equal
     } else {
-      self.reason = reason(found - expected)
+      self.reason = reason(found &- expected)
       verdict = self.reason == nil ? .unexplained : .explained
     }
   }
@@ -51,7 +51,7 @@ public struct CrossCheck: Sendable {
   ///
   /// What can change in between has no strict limit; a few hundred pages, or a fiftieth of the amount, happen.
   static func betweenReads(_ difference: Int, of amount: Int, limit: Int = 512) -> String? {
-    difference.magnitude <= max(limit, abs(amount) / 50)
+    difference.magnitude <= max(UInt(limit), amount.magnitude / 50)
       ? "the files were read some milliseconds apart, and memory was used meanwhile" : nil
   }
 }

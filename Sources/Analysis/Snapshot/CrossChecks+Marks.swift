@@ -42,11 +42,12 @@ extension CrossChecks {
     _ zones: [ZoneInfo.Zone], _ settings: SysctlVM, _ machine: SnapshotMachine
   ) {
     guard let found = settings.number("min_free_kbytes"), (0..<(1 << 30)).contains(found) else { return }
+    if zones.contains(where: { ($0["managed"] ?? 0).magnitude >= 1 << 32 }) || zones.count >= 1 << 12 { return }
     let low = zones.filter { !["HighMem", "Movable"].contains($0.id.zone) }
     let policy = ZoneLimits.policy(settings, machine)
-    let pages = low.reduce(0) { $0 + ($1["managed"] ?? 0) }
+    let pages = low.reduce(0) { $0 &+ ($1["managed"] ?? 0) }
     let computed = Watermarks.minimumFreeKilobytes(
-      lowMemoryKilobytes: pages * machine.pageKilobytes, policy: policy)
+      lowMemoryKilobytes: pages &* machine.pageKilobytes, policy: policy)
     let huge =
       Watermarks.recommendedPages(
         zones: low.count { ($0["managed"] ?? 0) > 0 }, lowMemoryPages: pages, policy: policy) * machine.pageKilobytes
@@ -66,18 +67,18 @@ extension CrossChecks {
   private mutating func recomputeCommitLimit(_ snapshot: Snapshot, _ machine: SnapshotMachine) {
     guard let settings = snapshot.sysctlVM, let total = kilobytes(snapshot, "MemTotal"),
       let found = kilobytes(snapshot, "CommitLimit"), let swap = kilobytes(snapshot, "SwapTotal"),
-      let ratio = settings.number("overcommit_ratio"), (0..<1_000_000).contains(ratio)
+      let ratio = settings.number("overcommit_ratio"), (0..<10_000).contains(ratio)
     else { return }
     let huge =
       kilobytes(snapshot, "Hugetlb")
-      ?? (kilobytes(snapshot, "HugePages_Total") ?? 0) * (kilobytes(snapshot, "Hugepagesize") ?? 0)
+      ?? (kilobytes(snapshot, "HugePages_Total") ?? 0) &* (kilobytes(snapshot, "Hugepagesize") ?? 0)
     let page = machine.pageKilobytes
-    let fixed = settings.number("overcommit_kbytes") ?? 0
-    let allowed = fixed > 0 ? fixed / page : (total - huge) / page * ratio / 100
+    let fixed = min(settings.number("overcommit_kbytes") ?? 0, 1 << 50)
+    let allowed = fixed > 0 ? fixed / page : (total &- huge) / page &* ratio / 100
     add(
       CrossCheck(
         "CommitLimit follows from overcommit_ratio (or overcommit_kbytes) and swap",
-        expected: (allowed + swap / page) * page, found: found, .kilobytes))
+        expected: (allowed &+ swap / page) &* page, found: found, .kilobytes))
   }
 
   /// Follows `si_mem_available` in mm/page_alloc.c, Linux 6.1.

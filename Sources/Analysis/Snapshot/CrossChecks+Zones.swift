@@ -10,21 +10,21 @@ extension CrossChecks {
     compareBlocks(snapshot)
     let zones = snapshot.zoneInfo?.zones ?? []
     if !zones.isEmpty, let free = kilobytes(snapshot, "MemFree") {
-      let pages = zones.reduce(0) { $0 + ($1["nr_free_pages"] ?? 0) }
+      let pages = zones.reduce(0) { $0 &+ ($1["nr_free_pages"] ?? 0) }
       add(
         CrossCheck(
-          "MemFree is the zones' nr_free_pages", expected: pages * machine.pageKilobytes, found: free, .kilobytes
+          "MemFree is the zones' nr_free_pages", expected: pages &* machine.pageKilobytes, found: free, .kilobytes
         ) { CrossCheck.betweenReads($0, of: free) })
     }
     if !zones.isEmpty, let total = kilobytes(snapshot, "MemTotal") {
-      let pages = zones.reduce(0) { $0 + ($1["managed"] ?? 0) }
+      let pages = zones.reduce(0) { $0 &+ ($1["managed"] ?? 0) }
       add(
         CrossCheck(
-          "MemTotal is the zones' managed pages", expected: pages * machine.pageKilobytes, found: total, .kilobytes))
+          "MemTotal is the zones' managed pages", expected: pages &* machine.pageKilobytes, found: total, .kilobytes))
     }
     if let flags = snapshot.pageFlags, let buddyInfo = snapshot.buddyInfo {
       let pages = buddyInfo.zones.reduce(0) { sum, zone in
-        sum + zone.freeBlocks.enumerated().reduce(0) { $0 + Int($1.element) << $1.offset }
+        sum &+ zone.freeBlocks.enumerated().reduce(0) { $0 &+ Int($1.element) << $1.offset }
       }
       add(
         CrossCheck(
@@ -42,7 +42,7 @@ extension CrossChecks {
       add(
         CrossCheck(
           "pagetypeinfo's free blocks add up to buddyinfo's", "\(zone.id), order \(order)", expected: Int(blocks),
-          found: counts.reduce(0) { $0 + Int($1.blocks) }, .blocks
+          found: counts.reduce(0) { $0 &+ Int($1.blocks) }, .blocks
         ) { difference in
           if isCapped, difference < 0 { return "pagetypeinfo stops counting a list at 100,000 blocks" }
           // A block or two of any size is cut up by one small request.
@@ -56,7 +56,7 @@ extension CrossChecks {
     guard let info = zoneInfo?.zones.first(where: { $0.id == zone.id }), let free = info["nr_free_pages"] else {
       return
     }
-    let pages = zone.freeBlocks.enumerated().reduce(0) { $0 + Int($1.element) << $1.offset }
+    let pages = zone.freeBlocks.enumerated().reduce(0) { $0 &+ Int($1.element) << $1.offset }
     let remainder = (info["vm stats threshold"] ?? 0) * info.pageSets.count
     add(
       CrossCheck(
@@ -70,7 +70,7 @@ extension CrossChecks {
   }
 
   private mutating func compareBlocks(_ snapshot: Snapshot) {
-    guard let pageTypeInfo = snapshot.pageTypeInfo, pageTypeInfo.pagesPerBlock > 0 else { return }
+    guard let pageTypeInfo = snapshot.pageTypeInfo, (1..<(1 << 24)).contains(pageTypeInfo.pagesPerBlock) else { return }
     for row in pageTypeInfo.blocks?.rows ?? [] {
       guard let info = snapshot.zoneInfo?.zones.first(where: { $0.id == row.id }), let spanned = info["spanned"],
         let present = info["present"]
@@ -79,9 +79,10 @@ extension CrossChecks {
       add(
         CrossCheck(
           "pagetypeinfo's pageblocks cover the zone", row.id.description, expected: (spanned + size - 1) / size,
-          found: row.blocks.reduce(0) { $0 + Int($1) }, .blocks
+          found: row.blocks.reduce(0) { $0 &+ Int($1) }, .blocks
         ) { difference in
-          difference < 0 && -difference * size <= spanned - present + size ? "the zone has holes without memory" : nil
+          difference < 0 && difference.magnitude < 1 << 32 && -difference * size <= spanned - present + size
+            ? "the zone has holes without memory" : nil
         })
     }
   }

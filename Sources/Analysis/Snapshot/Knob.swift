@@ -27,7 +27,7 @@ struct KnobContext {
 
   /// Such as `12.5 MiB`; of a percentage of memory.
   func share(_ percent: Int) -> String {
-    memoryKilobytes.map { "; of all memory that would be " + Self.size($0 / 100 * percent) } ?? ""
+    memoryKilobytes.map { "; of all memory that would be " + Self.size($0 / 100 * min(max(percent, 0), 1000)) } ?? ""
   }
 
   static func size(_ kilobytes: Int) -> String {

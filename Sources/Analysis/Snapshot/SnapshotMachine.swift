@@ -43,7 +43,7 @@ public struct SnapshotMachine: Sendable {
     // The kernel counts the same pages in zoneinfo (as pages) and meminfo (as kilobytes).
     let free = snapshot.zoneInfo?.zones.reduce(0) { $0 &+ ($1["managed"] ?? 0) } ?? 0
     guard free > 0, let total = snapshot.memInfo?["MemTotal"], total < countLimit else { return nil }
-    return [4, 8, 16, 32, 64].first { abs(free &* $0 - Int(total)) < Int(total) / 10 }.map { $0 * 1024 }
+    return [4, 8, 16, 32, 64].first { (free &* $0 &- Int(total)).magnitude < total / 10 }.map { $0 * 1024 }
   }
 
   private static func slabAllocator(_ snapshot: Snapshot) -> String? {

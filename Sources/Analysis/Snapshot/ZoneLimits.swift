@@ -25,6 +25,7 @@ struct ZoneLimits {
   /// Managed pages by zone.
   private var managed: [Int]
   private let ratios: [Int]
+  private let protections: [[Int]]
   /// The marks as they are printed, looked up once.
   private let printed: [(minimum: Int?, low: Int?, high: Int?, boost: Int)]
 
@@ -34,6 +35,7 @@ struct ZoneLimits {
     self.machine = machine
     policy = Self.policy(settings, machine)
     managed = zones.map { $0["managed"] ?? 0 }
+    protections = zones.map { $0.protection ?? [] }
     ratios = settings.numbers("lowmem_reserve_ratio") ?? []
     printed = zones.map { ($0["min"], $0["low"], $0["high"], $0["boost"] ?? 0) }
   }
@@ -49,7 +51,10 @@ struct ZoneLimits {
     zone.id.zone == "HighMem" || zone.id.zone == "Movable" && machine.formulaKernel >= KernelVersion(6, 12)
   }
 
-  var all: [Limit] { marks + reserves }
+  /// Nothing if the numbers are beyond any machine: the formulas' products must fit.
+  var all: [Limit] {
+    managed.allSatisfy { (0..<(1 << 32)).contains($0) } && zones.count < 1 << 12 ? marks + reserves : []
+  }
 
   private var marks: [Limit] {
     guard let minimum = settings.number("min_free_kbytes"), (0..<(1 << 30)).contains(minimum) else { return [] }
@@ -73,22 +78,35 @@ struct ZoneLimits {
 
   private var reserves: [Limit] {
     var limits: [Limit] = []
-    for node in Set(zones.map(\.id.node)).sorted() {
-      let own = zones.indices.filter { zones[$0].id.node == node }
-      for (index, zone) in own.enumerated() {
-        guard let protection = zones[zone].protection, protection.count == own.count, ratios.indices.contains(index)
-        else { continue }
-        for higher in own.indices {
-          let pages = higher > index ? own[(index + 1)...higher].reduce(0) { $0 + managed[$1] } : 0
-          let isOff = ratios[index] < 1 || managed[zone] == 0
-          limits.append(
-            Limit(
-              rule: Self.reserveRule, subject: "\(zones[zone].id) against \(zones[own[higher]].id.zone)",
-              expected: isOff ? 0 : pages / ratios[index], found: protection[higher]))
-        }
-      }
+    forEachReserve { zone, higher, expected, found in
+      limits.append(
+        Limit(
+          rule: Self.reserveRule, subject: "\(zones[zone].id) against \(zones[higher].id.zone)", expected: expected,
+          found: found))
+      return true
     }
     return limits
+  }
+
+  /// Calls `body` with the indices of a zone and a higher one, and the reserve by formula and as printed, as long as it
+  /// returns `true`.
+  private func forEachReserve(_ body: (_ zone: Int, _ higher: Int, _ expected: Int, _ found: Int) -> Bool) {
+    var first = 0
+    while first < zones.count {
+      // Zones of a node are printed together.
+      var end = first
+      while end < zones.count, zones[end].id.node == zones[first].id.node { end += 1 }
+      for zone in first..<end where protections[zone].count == end - first && ratios.indices.contains(zone - first) {
+        let ratio = ratios[zone - first]
+        var above = 0
+        for higher in first..<end {
+          if higher > zone { above += managed[higher] }
+          let isOff = ratio < 1 || managed[zone] == 0
+          if !body(zone, higher, isOff ? 0 : above / ratio, protections[zone][higher - first]) { return }
+        }
+      }
+      first = end
+    }
   }
 
   /// The least number of pages that a zone had fewer when these limits were computed, so that they all follow.
@@ -131,5 +149,12 @@ struct ZoneLimits {
     }
   }
 
-  private var reservesMatch: Bool { !reserves.contains { $0.expected != $0.found } }
+  private var reservesMatch: Bool {
+    var isMatch = true
+    forEachReserve { _, _, expected, found in
+      isMatch = expected == found
+      return isMatch
+    }
+    return isMatch
+  }
 }

@@ -12,6 +12,11 @@ public struct MemInfo: KernelFile {
     var text = try KernelText(content)
     fields = try text.rows("MemTotal:         240916 kB") { $0.numberField() }
     damage = text.damageSoFar
+    if self["MemTotal"] == nil, self["MemFree"] == nil, self["Slab"] == nil {
+      throw SnapshotError(
+        .wrongKind, file: content.name, found: "neither MemTotal nor MemFree",
+        expected: "lines such as `MemTotal:         240916 kB`", remedy: "Check that the file is what its name says.")
+    }
   }
 
   public var bytes: [UInt8] {

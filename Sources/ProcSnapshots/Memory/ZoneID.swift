@@ -38,8 +38,8 @@ extension ByteWriter {
 /// The most orders that a line may have; a kernel has 11, with the largest settings 18.
 let orderLimit = 20
 
-/// The most blocks or pages that a count may say, so that sums of them fit into 63 bits.
-let countLimit: UInt64 = 1 << 40
+/// The most blocks or pages that a count may say, so that sums of pages stay far below 63 bits.
+let countLimit: UInt64 = 1 << 34
 
 /// The length that most of some rows have; the first one's if it is a tie.
 func commonLength(_ lengths: [Int]) -> Int? {

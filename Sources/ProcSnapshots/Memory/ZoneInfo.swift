@@ -138,12 +138,16 @@ extension FieldCursor {
     if let open = text.firstIndex(of: "("), text.hasSuffix(")") {
       let inside = text[text.index(after: open)...].dropLast()
       let pages = inside.split(separator: ", ", omittingEmptySubsequences: false).map { Int($0) }
-      if pages.contains(nil) || !text[..<open].contains("protection:") { return nil }
+      if pages.contains(where: { $0 == nil || $0.map { $0.magnitude >= 1 << 44 } == true })
+        || !text[..<open].contains("protection:")
+      {
+        return nil
+      }
       return .protection(layout: String(text[..<open]), pages.compactMap { $0 })
     }
     guard let blank = text.lastIndex(of: " ") else { return nil }
     let split = text.index(after: blank)
-    guard let value = Int(text[split...]), value.magnitude < 1 << 60, String(value) == text[split...],
+    guard let value = Int(text[split...]), value.magnitude < 1 << 44, String(value) == text[split...],
       text[..<split].contains(where: { $0 != " " })
     else { return nil }
     return .value(layout: String(text[..<split]), value)

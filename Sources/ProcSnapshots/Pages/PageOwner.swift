@@ -126,16 +126,11 @@ extension FieldCursor {
   /// A task may be named `a) b`; its name ends at the last `)` before the time.
   private mutating func taskName() -> ByteString? {
     let marker = Array("), ts ".utf8)
-    var copy = self
-    while !copy.isAtEnd {
-      if copy.remainder.starts(with: marker) {
-        let name = ByteString(remainder.prefix(copy.position - position))
-        move(to: copy.column + 1)
-        return name
-      }
-      copy.move(to: copy.column + 1)
-    }
-    return nil
+    let rest = remainder
+    guard let end = rest.indices.last(where: { rest[$0...].starts(with: marker) }) else { return nil }
+    let name = ByteString(rest[..<end])
+    move(to: column + name.bytes.count + 1)
+    return name
   }
 
   fileprivate mutating func frameLine(_ record: inout PageOwner.Record) -> Bool {

@@ -22,7 +22,7 @@ public struct SnapshotDifferenceReport: Sendable {
     let changes = difference.changes.count + difference.settings.count
     var text = changes == 0 ? "Nothing differs." : "\(Units.count(changes, "number differs", "numbers differ"))."
     if let change = difference.changes.first(where: { $0.name == "MemFree" }) {
-      let amount = Units.bytes(Int64(change.difference.magnitude) * 1024)
+      let amount = Units.bytes(Int64(min(change.difference.magnitude, 1 << 50)) * 1024)
       text += " Free memory \(change.difference < 0 ? "fell" : "rose") by \(amount)."
     }
     return text
@@ -77,9 +77,9 @@ public struct SnapshotDifferenceReport: Sendable {
     var text = answer + "\n" + names + "\n\n"
     for section in sections { text += section.title + "\n" + section.table.text() + "\n" }
     for report in [before, after].map({ SnapshotReport(findings: $0) }) {
-      for note in report.fileNotes where note.isSerious { text += "! " + SafeText.printable(note.text) + "\n" }
+      for note in report.fileNotes where note.isSerious { text += SnapshotReport.wrapped(note.text, first: "! ") }
     }
-    return text + notes.map { "  " + $0 + "\n" }.joined()
+    return text + notes.map { SnapshotReport.wrapped($0) }.joined()
   }
 
   /// The report as GitHub-flavoured Markdown.

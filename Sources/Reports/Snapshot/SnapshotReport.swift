@@ -44,7 +44,9 @@ public struct SnapshotReport: Sendable {
     let compared = findings.checks.checks.count
     if compared > 0 {
       text += "\(Units.count(compared, "number", "numbers")) cross-checked, "
-      text += disagreements == 0 ? "none disagrees without a reason." : "\(Units.count(disagreements)) disagree."
+      text +=
+        disagreements == 0
+        ? "none disagrees without a reason." : Units.count(disagreements, "disagrees", "disagree") + "."
     } else {
       text += "Nothing in it can be cross-checked."
     }
