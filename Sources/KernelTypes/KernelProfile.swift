@@ -12,6 +12,8 @@ public struct KernelProfile: Sendable, Hashable, Codable {
   public var cacheLineBytes: Int
   public var kmalloc: KmallocPolicy
   public var slub: SLUBPolicy
+  public var slab: SLABPolicy
+  public var slob: SLOBPolicy
   public var pageAllocator: PageAllocatorPolicy
 
   /// The defaults of a kernel version on an architecture.
@@ -26,6 +28,8 @@ public struct KernelProfile: Sendable, Hashable, Codable {
     cacheLineBytes = 64
     kmalloc = KmallocPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
     slub = SLUBPolicy(kernel: kernel)
+    slab = SLABPolicy(kernel: kernel, architecture: architecture)
+    slob = SLOBPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
     pageAllocator = PageAllocatorPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
   }
 }

@@ -36,4 +36,22 @@ public struct KmallocPolicy: Sendable, Hashable, Codable {
     hasAccountedCaches = false
     hasReclaimableCaches = kernel >= KernelVersion(4, 20)
   }
+  /// Turns the classes into those of SLAB on the same kernel: none below 32 bytes, and up to 4 MiB before 6.1.
+  /// Follows `KMALLOC_SHIFT_LOW` and `KMALLOC_SHIFT_HIGH` in include/linux/slab.h, Linux 3.5 to 6.1.
+  public mutating func useSLAB(kernel: KernelVersion, pageSize: Int) {
+    minimumSize = max(minimumSize, 32)
+    maximumCacheSize = kernel >= KernelVersion(6, 1) ? 2 * pageSize : min(pageSize << 10, 1 << 25)
+  }
+
+  /// Turns the classes into the groups in which SLOB's requests are reported: SLOB has no classes, and hands requests of
+  /// a page less the header to the page allocator.
+  public mutating func useSLOB(headerBytes: Int, pageSize: Int) {
+    minimumSize = 8
+    has96 = true
+    has192 = true
+    maximumCacheSize = pageSize - headerBytes - 1
+    hasDMACaches = false
+    hasAccountedCaches = false
+    hasReclaimableCaches = false
+  }
 }

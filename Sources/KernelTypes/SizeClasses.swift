@@ -22,6 +22,10 @@ public struct SizeClasses: Sendable {
       sizes.append(size)
       size *= 2
     }
+    // SLOB's limit is no power of two.
+    if let last = sizes.last, last < policy.maximumCacheSize, last * 2 > policy.maximumCacheSize {
+      sizes.append(policy.maximumCacheSize)
+    }
     if policy.has96 { sizes.append(96) }
     if policy.has192 { sizes.append(192) }
     sizes.sort()
@@ -48,6 +52,16 @@ public struct SizeClasses: Sendable {
     if flags.contains(.reclaimable), policy.hasReclaimableCaches { return .reclaimable }
     if flags.contains(.account), policy.hasAccountedCaches { return .accounted }
     return .normal
+  }
+
+  /// Whether a copy of the classes exists.
+  public func has(_ variant: Variant) -> Bool {
+    switch variant {
+    case .normal: true
+    case .dma: policy.hasDMACaches
+    case .reclaimable: policy.hasReclaimableCaches
+    case .accounted: policy.hasAccountedCaches
+    }
   }
 
   /// The name of a class's cache as slabinfo prints it.

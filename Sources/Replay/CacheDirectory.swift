@@ -1,4 +1,5 @@
 import KernelTypes
+import MemoryModels
 import TraceEvents
 
 /// The caches of a replay: says for each request which cache serves it, and what that cache is called.
@@ -9,10 +10,15 @@ struct CacheDirectory: ~Copyable {
   struct Entry {
     var identity: CacheEvidence.Identity
     var name: String
-    /// The distance between objects in bytes.
-    var slotSize: Int
+    /// The distance between objects in bytes, as the trace has it: the class for kmalloc.
+    var tracedSize: Int
+    /// What the modelled allocator makes of it.
+    var description: CacheDescription
+
     /// The size of the objects asked for, in bytes: the class for kmalloc, `bytes_req` of the first request otherwise.
-    var objectSize: Int
+    var objectSize: Int { description.objectSize }
+    /// The distance between objects in bytes, in the modelled allocator.
+    var slotSize: Int { description.slotSize }
   }
 
   /// What `resolve` gives rows that no cache serves.
@@ -37,9 +43,19 @@ struct CacheDirectory: ~Copyable {
   private var siteCaches: [Int32] = []
   private var identityCaches: [CacheEvidence.Identity: Int32] = [:]
 
-  init(profile: KernelProfile, evidence: CacheEvidence, strings: StringInterner) {
+  private let layout: CacheLayout
+  private let reclaimable: Set<CacheEvidence.Identity>
+  // The classes that the evidence numbers.
+  private let evidenceClasses: SizeClasses
+
+  init(
+    profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, strings: StringInterner
+  ) {
     classifier = RequestClassifier(profile: profile, strings: strings)
-    self.evidence = evidence
+    self.layout = layout
+    evidenceClasses = survey.classes
+    reclaimable = survey.reclaimableCaches()
+    evidence = survey.evidence
     limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
@@ -63,7 +79,7 @@ struct CacheDirectory: ~Copyable {
     let slot = sizeClass * 8 + classifier.variant(gfp: batch.gfp[row])
     if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
     let size = classifier.classes.sizes[sizeClass]
-    let cache = make(.kmalloc(sizeClass: sizeClass, variant: slot & 7), slotSize: size, objectSize: size)
+    let cache = make(.kmalloc(sizeClass: sizeClass, variant: slot & 7), tracedSize: size, objectSize: size)
     if cache >= 0 { kmallocCaches[slot] = cache }
     return cache
   }
@@ -77,11 +93,12 @@ struct CacheDirectory: ~Copyable {
     while siteCaches.count <= site { siteCaches.append(-1) }
     if siteCaches[site] >= 0 { return siteCaches[site] }
     let divided = evidence.isDivided(site: site) ? Self.isDivided : 0
-    let cache = make(evidence.identity(site: site), slotSize: Int(allocated), objectSize: Int(clamping: requested))
+    let identity = translated(evidence.identity(site: site))
+    let cache = make(identity, tracedSize: Int(allocated), objectSize: Int(clamping: requested))
     if cache < 0 { return cache }
-    if entries[Int(cache)].slotSize != Int(allocated) {
+    if !fits(entries[Int(cache)], Int(allocated)) {
       // A name that serves two sizes is two caches (one was destroyed, or names were cut short).
-      let other = make(.site(site), slotSize: Int(allocated), objectSize: Int(clamping: requested))
+      let other = make(.site(site), tracedSize: Int(allocated), objectSize: Int(clamping: requested))
       if other < 0 { return other }
       siteCaches[site] = other | divided
       return other | divided
@@ -95,15 +112,42 @@ struct CacheDirectory: ~Copyable {
     identityCaches[identity].map { Int($0) }
   }
 
-  private mutating func make(_ identity: CacheEvidence.Identity, slotSize: Int, objectSize: Int) -> Int32 {
+  /// Whether objects of a traced size can be in a cache. A kmalloc class may be padded, or differ by allocator.
+  private func fits(_ entry: Entry, _ allocated: Int) -> Bool {
+    if case .kmalloc = entry.identity { return layout.kmallocSlot(entry.tracedSize) >= allocated }
+    return entry.tracedSize == allocated
+  }
+
+  /// A kmalloc class of the traced allocator as the modelled one numbers it.
+  private func translated(_ identity: CacheEvidence.Identity) -> CacheEvidence.Identity {
+    guard case .kmalloc(let sizeClass, let variant) = identity, evidenceClasses.policy != classifier.classes.policy
+    else { return identity }
+    let size = UInt64(evidenceClasses.sizes[sizeClass])
+    guard let own = classifier.classes.index(bytes: size) else { return identity }
+    let kind = SizeClasses.Variant(rawValue: variant) ?? .normal
+    return .kmalloc(sizeClass: own, variant: classifier.classes.has(kind) ? variant : 0)
+  }
+
+  private mutating func make(_ identity: CacheEvidence.Identity, tracedSize: Int, objectSize: Int) -> Int32 {
     if let known = identityCaches[identity] { return known }
     if entries.count >= limit {
       unserved += 1
       return Self.notServed
     }
     let cache = Int32(entries.count)
-    entries.append(
-      Entry(identity: identity, name: name(of: identity, slotSize), slotSize: slotSize, objectSize: objectSize))
+    let name = name(of: identity, tracedSize)
+    let description: CacheDescription
+    if case .kmalloc(let sizeClass, let variant) = identity {
+      description = layout.kmalloc(
+        name: name, size: classifier.classes.sizes[sizeClass],
+        isReclaimable: variant == SizeClasses.Variant.reclaimable.rawValue)
+    } else {
+      description = layout.cache(
+        name: name, requested: objectSize, allocated: tracedSize, isReclaimable: reclaimable.contains(identity))
+    }
+    var size = tracedSize
+    if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] }
+    entries.append(Entry(identity: identity, name: name, tracedSize: size, description: description))
     identityCaches[identity] = cache
     if case .kmalloc(let sizeClass, let variant) = identity { kmallocCaches[sizeClass * 8 + variant] = cache }
     return cache

@@ -2,197 +2,128 @@ public import KernelTypes
 import MemoryModels
 public import TraceEvents
 
-/// Replays a trace's events: drives the model, recognises the traced kernel's own slab pages, and, when the trace was made
-/// by the same allocator, follows it step by step and grades the model.
+/// What one replay models.
+public struct ReplaySetup: Sendable {
+  public var profile: KernelProfile
+  public var allocator: TracedAllocator.Kind
+  /// Who made the trace; `nil` when its sizes don't tell.
+  public var tracedAllocator: TracedAllocator.Kind?
+  /// Whether the model is also led along the trace and graded: the trace must be the same allocator's.
+  public var isFollowing: Bool
+
+  /// `profile` is the traced kernel's; its kmalloc classes are turned into the modelled allocator's.
+  public init(
+    profile: KernelProfile, allocator: TracedAllocator.Kind, tracedAllocator: TracedAllocator.Kind?,
+    isFollowing: Bool
+  ) {
+    self.profile = profile.adapted(to: allocator)
+    self.allocator = allocator
+    self.tracedAllocator = tracedAllocator
+    self.isFollowing = isFollowing
+  }
+}
+
+extension KernelProfile {
+  /// The same kernel built with another allocator. Classes below SLUB's minimum can't be brought back.
+  public func adapted(to allocator: TracedAllocator.Kind) -> KernelProfile {
+    var profile = self
+    switch allocator {
+    case .slub: break
+    case .slab: profile.kmalloc.useSLAB(kernel: kernel, pageSize: pageSize)
+    case .slob: profile.kmalloc.useSLOB(headerBytes: slob.headerBytes, pageSize: pageSize)
+    }
+    return profile
+  }
+}
+
+/// Marks that a replay keeps in full; later ones are counted.
+let replayMarkLimit = 10_000
+
+/// Replays a trace's events through the model of one allocator, and grades it when the trace was made by the same.
 public struct ReplayEngine: ~Copyable {
-  let profile: KernelProfile
-  let strings: StringInterner
-  var directory: CacheDirectory
-  var pages: PageClassifier
-  var replay: SlabReplay
-  let isFollowing: Bool
-  let cpuLimit: Int
-  var follower: SlabFollower
-  let caches: UnsafeMutablePointer<Int32>
-  let batchCapacity: Int
-
-  private(set) var firstTime: UInt64?
-  var lastTime: UInt64 = 0
-  var marks: [ReplayMoment] = []
-  var omittedMarks: UInt64 = 0
-  var timeline = EvenMoments<ReplayMoment>()
-  var freesOfNull: UInt64 = 0
-  var freesOfZeroSize: UInt64 = 0
-  var unpairedAllocations: UInt64 = 0
-  var unpairedFrees: UInt64 = 0
-  var failedAllocations: UInt64 = 0
-  var baseline: WindowBaseline?
-
-  /// Marks kept in full; later ones are counted.
-  static let markLimit = 10_000
+  private let driver: any ReplayDriver
 
   /// Prepares a replay of the trace that `survey` (finished) looked at.
-  ///
-  /// `following` says that the trace was made by the allocator that is modelled, so that the model can be graded.
   public init(
-    profile: KernelProfile, survey: consuming TraceSurvey, following: Bool, strings: StringInterner,
+    _ setup: ReplaySetup, survey: borrowing TraceSurvey, strings: StringInterner,
     batchCapacity: Int = EventBatch.standardCapacity
   ) {
-    self.profile = profile
-    cpuLimit = max(profile.cpuCount, 1)
-    self.strings = strings
-    directory = CacheDirectory(profile: profile, evidence: survey.evidence, strings: strings)
-    let offset = survey.pageOffset
-    pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
-    isFollowing = following && offset != nil
-    replay = SlabReplay(
-      profile: profile, pages: PageSupply(profile: profile, free: survey.framesFreeAtStart(), strings: strings))
-    follower = SlabFollower(profile: profile, pageOffset: offset ?? 0, survey: survey)
-    caches = .allocate(capacity: batchCapacity)
-    caches.initialize(repeating: 0, count: batchCapacity)
-    self.batchCapacity = batchCapacity
+    driver = makeDriver(setup, survey: survey, strings: strings, batchCapacity: batchCapacity)
   }
 
-  deinit { caches.deallocate() }
+  /// Prepares a replay through SLUB. `following` says that the trace was made by SLUB, so that the model can be graded.
+  public init(
+    profile: KernelProfile, survey: borrowing TraceSurvey, following: Bool, strings: StringInterner,
+    batchCapacity: Int = EventBatch.standardCapacity
+  ) {
+    self.init(
+      ReplaySetup(profile: profile, allocator: .slub, tracedAllocator: .slub, isFollowing: following), survey: survey,
+      strings: strings, batchCapacity: batchCapacity)
+  }
 
   /// Replays the rows of a batch that lie before or inside the window.
   public mutating func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
-    if rows.isEmpty { return }
-    if firstTime == nil { firstTime = batch.time[rows.lowerBound] }
-    if isInside, baseline == nil { baseline = WindowBaseline(self) }
-    precondition(batch.count <= batchCapacity, "batch larger than the engine was made for")
-    directory.resolve(batch, into: caches)
-    for row in rows {
-      follower.ordinal &+= 1
-      switch batch.kind[row] {
-      case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode: allocation(batch, row)
-      case .kfree, .kmemCacheFree: free(batch, row)
-      case .mmPageAlloc: pageTaken(batch, row)
-      case .mmPageFree, .mmPageFreeDirect: pageGivenBack(batch, row)
-      case .mark: if isInside { mark(batch, row) }
-      default: break
-      }
-    }
-    lastTime = batch.time[rows.upperBound - 1]
-    if isInside, timeline.isDue(elapsed(lastTime)) { timeline.add(moment(lastTime, text: "")) }
+    driver.consume(batch, rows: rows, isInside: isInside)
   }
 
-  private mutating func allocation(_ batch: borrowing EventBatch, _ row: Int) {
-    var cache = caches[row]
-    if cache == CacheDirectory.notServed {
-      if batch.flags[row].contains(.failed) { failedAllocations &+= 1 }
-      return
-    }
-    if batch.flags[row].contains(.unknownPointer) {
-      unpairedAllocations &+= 1
-      return
-    }
-    let address = batch.address[row]
-    let cpu = min(Int(batch.cpu[row]), cpuLimit &- 1)
-    var claim: PageClassifier.Claim?
-    if pages.owner(address: address) == PageClassifier.unknownOwner {
-      claim = pages.claim(address: address, use: cache == CacheDirectory.large ? .large : .slab)
-      if let block = claim?.block, block.modelFrame != PageClassifier.noFrame {
-        replay.pages.free(frame: block.modelFrame, order: Int(block.order), cpu: cpu)
-      }
-    }
-    let isDivided = cache >= CacheDirectory.isDivided
-    if isDivided { cache -= CacheDirectory.isDivided }
-    if Int(cache) >= replay.slub.cacheCount { replay.addCaches(directory) }
-    if isFollowing { follow(batch, row, Int(cache), cpu, claim, isDivided) }
-    replay.allocate(address, requested: batch.requestedBytes[row], cache: cache, cpu: cpu)
+  /// The findings after the last event of the window.
+  public func finish() -> ReplayOutcome { driver.finish() }
+}
+
+/// A replay whose model is known only to itself: asked once a batch, never once an event.
+private protocol ReplayDriver: AnyObject {
+  func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool)
+  func finish() -> ReplayOutcome
+}
+
+private func makeDriver(
+  _ setup: ReplaySetup, survey: borrowing TraceSurvey, strings: StringInterner, batchCapacity: Int
+) -> any ReplayDriver {
+  switch setup.allocator {
+  case .slub:
+    RunDriver<SLUB, SlabFollower>(
+      ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
+  case .slab:
+    RunDriver<SLAB, SLABFollower>(
+      ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
+  case .slob:
+    RunDriver<SLOB, NoFollower>(
+      ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
+  }
+}
+
+private final class RunDriver<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower & ~Copyable>: ReplayDriver {
+  private var run: ReplayRun<Model, Follower>
+
+  init(_ run: consuming ReplayRun<Model, Follower>) { self.run = run }
+
+  func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
+    run.consume(batch, rows: rows, isInside: isInside)
   }
 
-  @inline(__always)
-  private mutating func follow(
-    _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ cpu: Int, _ claim: PageClassifier.Claim?,
-    _ isDivided: Bool
+  func finish() -> ReplayOutcome { run.finish() }
+}
+
+/// Replays a trace's events through several models, each on a machine of its own with the same start: every batch is
+/// read once and goes to all of them.
+public struct ReplayFleet: ~Copyable {
+  private var drivers: [any ReplayDriver] = []
+
+  /// Prepares replays of the trace that `survey` (finished) looked at.
+  public init(
+    _ setups: [ReplaySetup], survey: borrowing TraceSurvey, strings: StringInterner,
+    batchCapacity: Int = EventBatch.standardCapacity
   ) {
-    if cache >= follower.slub.cacheCount { follower.addCaches(directory, &pages) }
-    let kind = batch.kind[row]
-    if kind == .kmalloc || kind == .kmallocNode {
-      gradeSize(batch.requestedBytes[row], batch.allocatedBytes[row], cache)
-    }
-    if cache < 0 { return }
-    var serving = cache
-    if isDivided { serving = follower.servingCache(pages.owner(address: batch.address[row]), cache) }
-    follower.allocation(batch.address[row], cpu: cpu, cache: serving, claim: claim, &pages)
-  }
-
-  /// Grades the size that the model says a kmalloc hands out: that of its class or, for large ones, of its block.
-  @inline(__always)
-  private mutating func gradeSize(_ requested: UInt64, _ allocated: UInt64, _ cache: Int) {
-    let size =
-      cache >= 0
-      ? UInt64(follower.slub.geometry(cache: cache).slotSize)
-      : UInt64(profile.pageSize) << UInt64(Order.holding(bytes: requested, pageSize: UInt64(profile.pageSize)))
-    follower.grades.allocatedBytes.count(allocated == size)
-  }
-
-  private mutating func free(_ batch: borrowing EventBatch, _ row: Int) {
-    if batch.flags[row].contains(.unknownPointer) {
-      unpairedFrees &+= 1
-      return
-    }
-    let address = batch.address[row]
-    if address <= 16 {
-      if address == 16 { freesOfZeroSize &+= 1 } else { freesOfNull &+= 1 }
-      return
-    }
-    let cpu = min(Int(batch.cpu[row]), cpuLimit &- 1)
-    if isFollowing {
-      var slab = pages.owner(address: address)
-      if slab == PageClassifier.unknownOwner || slab == PageClassifier.old {
-        slab = follower.oldSlab(address, batch.name[row], directory, &pages)
-      }
-      if slab >= 0 {
-        follower.free(address, cpu: cpu, slab: slab, &pages)
-      } else {
-        follower.grades.freesOfUnknown += 1
-      }
-    }
-    replay.free(address, cpu: cpu)
-  }
-
-  private mutating func pageTaken(_ batch: borrowing EventBatch, _ row: Int) {
-    if batch.flags[row].contains(.failed) { return }
-    let order = min(Int(batch.order[row]), 11)
-    let frame = batch.address[row]
-    let modelFrame = replay.pages.background(
-      order: order, migrateType: batch.migrateType[row], gfp: batch.gfp[row], cpu: Int(batch.cpu[row]))
-    let stale = pages.taken(
-      frame: frame, order: order, migrateType: batch.migrateType[row], modelFrame: modelFrame)
-    if isFollowing { follower.pageTaken(frame: frame, stale: stale, &pages) }
-  }
-
-  private mutating func pageGivenBack(_ batch: borrowing EventBatch, _ row: Int) {
-    let order = min(Int(batch.order[row]), 11)
-    let frame = batch.address[row]
-    if let block = pages.givenBack(frame: frame, order: order), block.modelFrame != PageClassifier.noFrame {
-      replay.pages.free(
-        frame: block.modelFrame, order: min(order, Int(block.order)), cpu: Int(batch.cpu[row]))
-    }
-    if isFollowing { follower.pageGivenBack(frame: frame, &pages) }
-  }
-
-  private mutating func mark(_ batch: borrowing EventBatch, _ row: Int) {
-    if marks.count < Self.markLimit {
-      marks.append(moment(batch.time[row], text: strings.string(batch.name[row])))
-    } else {
-      omittedMarks += 1
+    for setup in setups {
+      drivers.append(makeDriver(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
     }
   }
 
-  func elapsed(_ time: UInt64) -> UInt64 {
-    let first = firstTime ?? time
-    return time > first ? time - first : 0
+  /// Replays the rows of a batch that lie before or inside the window.
+  public mutating func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
+    for driver in drivers { driver.consume(batch, rows: rows, isInside: isInside) }
   }
 
-  func moment(_ time: UInt64, text: String) -> ReplayMoment {
-    let large = Int64(pages.observedLargePages)
-    let followed = FollowedPages(predicted: follower.predictedPages + large, observed: follower.observedPages + large)
-    return ReplayMoment(
-      atNanoseconds: elapsed(time), text: text, modelled: replay.figures(), followed: isFollowing ? followed : nil,
-      observedSlabPages: pages.pageOffset == nil ? nil : pages.observedSlabPages, freePages: replay.pages.freePages)
-  }
+  /// The findings after the last event of the window, in the order of the setups.
+  public func finish() -> [ReplayOutcome] { drivers.map { $0.finish() } }
 }

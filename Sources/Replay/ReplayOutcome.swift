@@ -68,7 +68,9 @@ struct WindowBaseline {
   var observedFrees: [UInt64]
   var largeAllocations: UInt64
 
-  init(_ engine: borrowing ReplayEngine) {
+  init<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower & ~Copyable>(
+    _ engine: borrowing ReplayRun<Model, Follower>
+  ) {
     requests = engine.replay.totalRequests
     grades = engine.follower.grades
     pageAllocations = engine.replay.pageAllocations
@@ -79,9 +81,9 @@ struct WindowBaseline {
   }
 }
 
-extension ReplayEngine {
+extension ReplayRun where Model: ~Copyable, Follower: ~Copyable {
   /// The findings after the last event of the window.
-  public func finish() -> ReplayOutcome {
+  func finish() -> ReplayOutcome {
     let observes = pages.pageOffset != nil
     var grades = isFollowing ? follower.grades : nil
     if let baseline { grades?.subtract(baseline.grades) }
@@ -107,19 +109,31 @@ extension ReplayEngine {
 
   private func cacheFindings(_ grades: FollowGrades?) -> [ReplayOutcome.Cache] {
     var caches: [ReplayOutcome.Cache] = []
-    for index in 0..<replay.slub.cacheCount {
+    for index in 0..<replay.model.cacheCount {
       let entry = directory.entries[index]
-      let geometry = replay.slub.geometry(cache: index)
-      let occupancy = replay.slub.occupancy(cache: index)
-      caches.append(
-        ReplayOutcome.Cache(
-          name: entry.name, objectSize: entry.objectSize, slotSize: entry.slotSize, slabOrder: geometry.order,
-          slotsPerSlab: geometry.objectsPerSlab, slabs: occupancy.slabs, slabPages: UInt64(occupancy.pages),
-          activeObjects: replay.slub.slabinfoActiveObjects(cache: index), live: replay.liveByCache[index],
-          freeSlotBytes: UInt64(occupancy.freeSlotBytes), paddingBytes: UInt64(occupancy.paddingBytes),
-          peakSlabs: occupancy.peakSlabs, growths: occupancy.growths, releases: occupancy.releases,
-          grades: grades.flatMap { index < $0.caches.count ? $0.caches[index] : nil }))
+      var cache = ReplayOutcome.Cache(
+        name: entry.name, objectSize: entry.objectSize, slotSize: entry.slotSize, slabOrder: 0, slotsPerSlab: 0,
+        slabs: 0, slabPages: 0, activeObjects: Int(replay.liveByCache[index].objects),
+        live: replay.liveByCache[index], freeSlotBytes: 0, paddingBytes: 0, peakSlabs: 0, growths: 0, releases: 0,
+        grades: grades.flatMap { index < $0.caches.count ? $0.caches[index] : nil })
+      if let report = replay.model.report(cache: index) {
+        let occupancy = report.occupancy
+        cache.slotSize = report.slotSize
+        cache.slabOrder = report.order
+        cache.slotsPerSlab = report.objectsPerSlab
+        cache.slabs = occupancy.slabs
+        cache.slabPages = UInt64(occupancy.pages)
+        cache.activeObjects = report.activeObjects
+        cache.freeSlotBytes = UInt64(max(occupancy.freeSlotBytes, 0))
+        cache.paddingBytes = UInt64(max(occupancy.paddingBytes, 0))
+        cache.peakSlabs = occupancy.peakSlabs
+        cache.growths = occupancy.growths
+        cache.releases = occupancy.releases
+      }
+      caches.append(cache)
     }
-    return caches.sorted { ($1.slabPages, $0.name) < ($0.slabPages, $1.name) }
+    return caches.sorted {
+      ($1.slabPages, $1.live.allocatedBytes, $0.name) < ($0.slabPages, $0.live.allocatedBytes, $1.name)
+    }
   }
 }

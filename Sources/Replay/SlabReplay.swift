@@ -1,26 +1,26 @@
 import KernelTypes
 import MemoryModels
 
+/// An object that is handed out: by the traced kernel at an address, by a model somewhere else.
+struct LiveObject: BitwiseCopyable {
+  var object: SlabObject
+  /// The cache, or `CacheDirectory.large`.
+  var cache: Int32
+  var requested: UInt32
+  /// The slot's size, or for large objects the order of the block.
+  var allocated: UInt32
+  /// For large objects: the model's page frame.
+  var frame: UInt64
+}
+
 /// Replays a trace's requests through an allocator model on a modelled machine, with no help from the trace's addresses.
 ///
 /// The trace only says who asks for what and what is given back. The pages that the traced kernel took for its own slabs
 /// are put back as soon as they are recognised, because the model takes its own; all other page events stay, as the
 /// background against which the model runs.
-struct SlabReplay: ~Copyable {
-  /// An object that is handed out: by the traced kernel at an address, by the model somewhere else.
-  struct LiveObject: BitwiseCopyable {
-    var object: SlabObject
-    /// The cache, or `CacheDirectory.large`.
-    var cache: Int32
-    var requested: UInt32
-    /// The slot's size, or for large objects the order of the block.
-    var allocated: UInt32
-    /// For large objects: the model's page frame.
-    var frame: UInt64
-  }
-
+struct SlabReplay<Model: ReplayedModel & ~Copyable>: ~Copyable {
   let pageSize: UInt64
-  var slub: SLUB
+  var model: Model
   var pages: PageSupply
   var live = AddressTable(
     filler: LiveObject(object: .none, cache: 0, requested: 0, allocated: 0, frame: 0), minimumCapacity: 1024)
@@ -39,16 +39,15 @@ struct SlabReplay: ~Copyable {
 
   init(profile: KernelProfile, pages: consuming PageSupply) {
     pageSize = UInt64(profile.pageSize)
-    slub = SLUB(profile: profile, cpuLimit: profile.cpuCount)
+    model = Model(profile: profile, cpuLimit: profile.cpuCount)
     self.pages = pages
   }
 
   /// Makes sure that the model has all caches of the directory.
   @inline(never)
   mutating func addCaches(_ directory: borrowing CacheDirectory) {
-    while slub.cacheCount < directory.entries.count {
-      let entry = directory.entries[slub.cacheCount]
-      _ = slub.addCache(name: entry.name, slotSize: entry.slotSize)
+    while model.cacheCount < directory.entries.count {
+      model.add(directory.entries[model.cacheCount].description)
       liveByCache.append(Amount())
     }
   }
@@ -60,11 +59,12 @@ struct SlabReplay: ~Copyable {
       return
     }
     let object: SlabObject
-    switch slub.allocate(cache: Int(cache), cpu: cpu) {
+    let bytes = model.bytes(cache: Int(cache), requested: requested)
+    switch model.allocate(cache: Int(cache), bytes: bytes, cpu: cpu) {
     case .object(let found): object = found
-    case .needsSlab(let order): object = grow(Int(cache), cpu, order)
+    case .needsSlab(let order): object = grow(Int(cache), bytes, cpu, order)
     }
-    let size = UInt32(truncatingIfNeeded: slub.geometry(cache: Int(cache)).slotSize)
+    let size = UInt32(truncatingIfNeeded: bytes)
     remember(
       address,
       LiveObject(
@@ -75,10 +75,10 @@ struct SlabReplay: ~Copyable {
   }
 
   @inline(never)
-  private mutating func grow(_ cache: Int, _ cpu: Int, _ order: Int) -> SlabObject {
+  private mutating func grow(_ cache: Int, _ bytes: Int, _ cpu: Int, _ order: Int) -> SlabObject {
     let frame = pages.allocate(order: order, cpu: cpu)
     pageAllocations[min(order, 11)] += 1
-    let object = slub.addSlab(cache: cache, cpu: cpu, base: frame * pageSize, order: order)
+    let object = model.addSlab(cache: cache, bytes: bytes, cpu: cpu, base: frame * pageSize, order: order)
     notePeak()
     releaseSlabs(cpu)
     return object
@@ -131,34 +131,37 @@ struct SlabReplay: ~Copyable {
     }
     liveByCache[Int(object.cache)].removeObject(UInt64(object.requested), UInt64(object.allocated))
     liveTotal.removeObject(UInt64(object.requested), UInt64(object.allocated))
-    slub.free(object.object, cpu: cpu)
-    if !slub.released.isEmpty { releaseSlabs(cpu) }
+    model.free(object.object, cache: Int(object.cache), bytes: Int(object.allocated), cpu: cpu)
+    if !model.released.isEmpty { releaseSlabs(cpu) }
   }
 
   private mutating func releaseSlabs(_ cpu: Int) {
-    for slab in slub.released {
+    for slab in model.released {
       pages.free(frame: slab.base / pageSize, order: slab.order, cpu: cpu)
       pageFrees[min(slab.order, 11)] += 1
     }
-    slub.released.removeAll(keepingCapacity: true)
+    model.released.removeAll(keepingCapacity: true)
+  }
+
+  /// Lets the model do what it does by the clock, until `time` in nanoseconds of the trace's clock.
+  @inline(never)
+  mutating func advance(to time: UInt64) {
+    model.advance(to: time)
+    if !model.released.isEmpty { releaseSlabs(0) }
   }
 
   @inline(__always)
   private mutating func notePeak() {
-    let pages = slub.slabPages + largePages
+    let pages = model.slabPages + largePages
     if pages > peakSlabPages { peakSlabPages = pages }
   }
 
   /// What the model holds now. Large kmallocs count as slab pages, as in the kernel's nr_slab_unreclaimable.
   func figures() -> SlabFigures {
     var figures = SlabFigures()
-    figures.slabPages = slub.slabPages + largePages
+    figures.slabPages = model.slabPages + largePages
     figures.live = liveTotal
-    for cache in 0..<slub.cacheCount {
-      let occupancy = slub.occupancy(cache: cache)
-      figures.freeSlotBytes += UInt64(occupancy.freeSlotBytes)
-      figures.paddingBytes += UInt64(occupancy.paddingBytes)
-    }
+    model.addWaste(to: &figures, liveBytes: liveTotal.allocatedBytes &- largePages * pageSize)
     return figures
   }
 }

@@ -61,8 +61,27 @@ public struct TraceSurvey: ~Copyable {
   /// Whether any allocation was charged to a control group.
   public private(set) var sawAccounted = false
 
+  // The block each CPU took last, and what the sites are whose first object on such a block makes it reclaimable.
+  private var lastBlocks: [(page: UInt64, isReclaimable: Bool)] = []
+  private var reclaimableNodes = Set<Int32>()
+  private let reclaimableType: UInt8
+  /// Whether objects of different caches share pages (SLOB), so that neighbours tell nothing.
+  private let sharesPages: Bool
+
+  /// The kmalloc classes of the traced kernel.
+  var classes: SizeClasses { classifier.classes }
+
   /// Prepares a pass; `pageOffset` is the direct map's distance in pages (see `DirectMap`).
-  public init(profile: KernelProfile, pageOffset: UInt64?, strings: StringInterner) {
+  ///
+  /// `sharesPages` says that the trace was made by SLOB, whose caches share pages.
+  public init(profile: KernelProfile, pageOffset: UInt64?, sharesPages: Bool = false, strings: StringInterner) {
+    self.sharesPages = sharesPages
+    reclaimableType = UInt8(
+      (0..<8).first {
+        MigrateType(
+          number: $0, numbering: profile.pageAllocator.numbering, hasContiguous: profile.pageAllocator.hasContiguous)
+          == .reclaimable
+      } ?? 255)
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     offset = pageOffset ?? 0
@@ -89,6 +108,7 @@ public struct TraceSurvey: ~Copyable {
       case .mmPageAlloc, .mmPageAllocZoneLocked, .mmPagePCPUDrain:
         if batch.flags[row].contains(.failed) { continue }
         see(frame: batch.address[row], order: Int(batch.order[row]), wasFree: true)
+        if batch.kind[row] == .mmPageAlloc { noteBlock(batch, row) }
       case .mmPageFree, .mmPageFreeDirect:
         see(frame: batch.address[row], order: Int(batch.order[row]), wasFree: false)
         forget(page: batch.address[row] &+ offset, order: min(Int(batch.order[row]), 10))
@@ -107,6 +127,10 @@ public struct TraceSurvey: ~Copyable {
       if fact.node != node { observeNeighbours(node, fact.node) }
     } else {
       pages.insert(page, PageFact(node: node, since: ordinal))
+      let cpu = Int(batch.cpu[row])
+      if cpu < lastBlocks.count, lastBlocks[cpu].isReclaimable, lastBlocks[cpu].page == page {
+        reclaimableNodes.insert(node)
+      }
     }
     if isOld(page), touch(address) {
       startObjects.append((address, node, batch.cpu[row]))
@@ -114,7 +138,19 @@ public struct TraceSurvey: ~Copyable {
     }
   }
 
+  private mutating func noteBlock(_ batch: borrowing EventBatch, _ row: Int) {
+    let cpu = Int(batch.cpu[row])
+    while lastBlocks.count <= cpu { lastBlocks.append((.max, false)) }
+    lastBlocks[cpu] = (batch.address[row] &+ offset, batch.migrateType[row] == reclaimableType)
+  }
+
+  /// The caches whose slabs the kernel took as reclaimable (`SLAB_RECLAIM_ACCOUNT`), as far as slabs were taken.
+  func reclaimableCaches() -> Set<CacheEvidence.Identity> {
+    sharesPages ? [] : Set(reclaimableNodes.map { identity(node: $0) })
+  }
+
   private mutating func observeNeighbours(_ node: Int32, _ other: Int32) {
+    if sharesPages { return }
     if node >= 0 {
       evidence.observe(site: Int(node), besides: rawIdentity(other))
     } else if other >= 0 {
@@ -232,6 +268,9 @@ public struct TraceSurvey: ~Copyable {
   /// Ends the pass: works out the caches.
   public mutating func finish() {
     let classifier = classifier
+    // What only this pass needs makes room for the next.
+    pages = AddressTable(filler: PageFact(node: 0, since: 0))
+    objects = AddressTable(filler: ObjectFact(node: 0, isLive: false, ordinal: 0))
     evidence.resolve { classifier.kmallocIdentity(named: $0) }
   }
 

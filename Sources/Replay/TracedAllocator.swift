@@ -7,7 +7,7 @@ public import TraceEvents
 /// classes exactly. The first few thousand kmalloc events decide.
 public struct TracedAllocator: Sendable {
   /// The allocators of Linux.
-  public enum Kind: String, Sendable, Codable {
+  public enum Kind: String, Sendable, Codable, CaseIterable {
     case slub, slab, slob
   }
 

@@ -8,10 +8,17 @@ extension ReplayReport {
 
   private var modelLine: String {
     let profile = findings.profile
-    let slub = profile.slub
-    var text = "Model: \(name) of Linux \(profile.kernel), \(Units.count(profile.cpuCount, "CPU", "CPUs")), orders "
-    text += "\(slub.minimumOrder) to \(slub.maximumOrder), "
-    text += slub.minimumObjects == 0 ? "objects per slab by CPUs" : "at least \(slub.minimumObjects) objects per slab"
+    var text = "Model: \(name) of Linux \(profile.kernel), \(Units.count(profile.cpuCount, "CPU", "CPUs"))"
+    switch findings.allocator {
+    case .slub:
+      let slub = profile.slub
+      text += ", orders \(slub.minimumOrder) to \(slub.maximumOrder), "
+      text += slub.minimumObjects == 0 ? "objects per slab by CPUs" : "at least \(slub.minimumObjects) objects per slab"
+    case .slab:
+      text += ", orders up to \(profile.slab.maximumOrder) unless an object is larger"
+    case .slob:
+      text += ", \(Units.count(profile.slob.headerBytes, "byte", "bytes")) before each kmalloc"
+    }
     if profile.kmalloc.hasAccountedCaches { text += ", kmalloc-cg caches" }
     return text
   }
@@ -39,7 +46,10 @@ extension ReplayReport {
   private var nextSteps: NextSteps {
     var steps = NextSteps()
     steps.add("kmemreplay waste \(subject.nameForShell) --by cache", "exact object waste of the traced kernel")
-    steps.add("kmemreplay replay \(subject.nameForShell) --slub-max-order 0", "what smaller slabs would need")
+    if findings.allocator == .slub {
+      steps.add("kmemreplay replay \(subject.nameForShell) --slub-max-order 0", "what smaller slabs would need")
+    }
+    steps.add("kmemreplay compare \(subject.nameForShell)", "the same requests through SLUB, SLAB and SLOB")
     steps.add("kmemreplay replay \(subject.nameForShell) --format json", "everything, with a timeline")
     return steps
   }

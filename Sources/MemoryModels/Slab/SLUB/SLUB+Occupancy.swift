@@ -1,30 +1,10 @@
 extension SLUB {
-  /// How full a cache's slabs are.
-  public struct Occupancy: Hashable, Sendable {
-    public var slabs: Int
-    public var pages: Int
-    /// Slots in all slabs.
-    public var slots: Int
-    /// Objects handed out.
-    public var liveObjects: Int
-    /// Bytes in slots that are not handed out.
-    public var freeSlotBytes: Int
-    /// Bytes of slabs after their last slot.
-    public var paddingBytes: Int
-    /// The most slabs the cache ever had.
-    public var peakSlabs: Int
-    /// Slabs taken from the page allocator so far.
-    public var growths: Int
-    /// Slabs given back so far.
-    public var releases: Int
-  }
-
   /// How full a cache's slabs are now.
-  public func occupancy(cache index: Int) -> Occupancy {
+  public func occupancy(cache index: Int) -> SlabOccupancy {
     let cache = caches[index]
     let slots = cache.slots
     let bytes = Int(cache.pages) * pageSize
-    return Occupancy(
+    return SlabOccupancy(
       slabs: cache.slabs, pages: Int(cache.pages), slots: slots, liveObjects: cache.liveObjects,
       freeSlotBytes: (slots - cache.liveObjects) * cache.geometry.slotSize,
       paddingBytes: bytes - slots * cache.geometry.slotSize, peakSlabs: cache.peakSlabs, growths: cache.growths,

@@ -1,0 +1,56 @@
+import Analysis
+import ArgumentParser
+import Reports
+
+/// `compare`: what several modelled allocators do with the same requests.
+struct CompareCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract: "The trace's requests through several modelled allocators, side by side.",
+    discussion: """
+      Example: kmemreplay compare trace.txt --allocators slub,slab,slob
+
+      The trace is read twice, for all allocators together. Each has a modelled machine of its own; all start with the \
+      same free memory. The allocator that made the trace is also followed step by step and graded.
+      """)
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "SLUB") var slub: SLUBOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The allocators to model, with commas between: slub, slab, slob.", valueName: "list"))
+  var allocators: String = "slub,slab,slob"
+
+  private func chosen() throws -> [AllocatorOption] {
+    var chosen: [AllocatorOption] = []
+    for name in allocators.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let option = AllocatorOption(rawValue: String(name)) else {
+        let known = AllocatorOption.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("--allocators: `\(name)` is no allocator; expected some of \(known).")
+      }
+      if chosen.contains(option) { throw ValidationError("--allocators: `\(name)` is named twice.") }
+      chosen.append(option)
+    }
+    return chosen
+  }
+
+  func validate() throws {
+    try output.require([.text, .json, .markdown], command: "compare")
+    _ = try chosen()
+  }
+
+  func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    let destination = try output.openDestination(environment, input: input.trace)
+    let passes = ReplayPasses(input: input, slub: slub, environment: environment)
+    let (subject, findings, status) = try passes.run(try chosen().map(\.kind))
+    let report = CompareReport(subject: subject, findings: CompareFindings(allocators: findings), top: output.top)
+    switch output.format {
+    case .json: try destination.write(try report.json())
+    case .markdown: try destination.write(report.markdown())
+    case .text, .html, .csv: try destination.write(report.text())
+    }
+    return status
+  }
+}

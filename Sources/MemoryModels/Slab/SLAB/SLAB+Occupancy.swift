@@ -1,0 +1,39 @@
+extension SLAB {
+  /// How full a cache's slabs are now. Objects in arrays count as free slots.
+  public func occupancy(cache index: Int) -> SlabOccupancy {
+    let cache = caches[index]
+    let geometry = cache.geometry
+    let slots = cache.slabs * geometry.objectsPerSlab
+    let management = geometry.freeList == .onSlab ? cache.slabs * geometry.freeListBytes : 0
+    return SlabOccupancy(
+      slabs: cache.slabs, pages: Int(cache.pages), slots: slots, liveObjects: cache.liveObjects,
+      freeSlotBytes: (slots - cache.liveObjects) * geometry.slotSize,
+      paddingBytes: Int(cache.pages) * pageSize - slots * geometry.slotSize - management,
+      managementBytes: management, peakSlabs: cache.peakSlabs, growths: cache.growths, releases: cache.releases)
+  }
+
+  /// What slabinfo would print as a cache's active objects: objects in arrays count as active.
+  /// Follows `get_slabinfo` in mm/slab.c, Linux 6.1.
+  public func slabinfoActiveObjects(cache index: Int) -> Int {
+    caches[index].slabs * caches[index].geometry.objectsPerSlab - caches[index].freeObjects
+  }
+
+  /// The address of an object.
+  public func address(of object: SlabObject) -> UInt64 {
+    let slab = slabs[Int(object.slab)]
+    let slot = UInt64(caches[Int(slab.cache)].geometry.slotSize)
+    return slab.base + UInt64(slab.offset) + UInt64(object.index) * slot
+  }
+
+  /// The objects in a CPU's array, the next to be handed out last.
+  public func array(cache: Int, cpu: Int) -> [SlabObject] {
+    let array = arrays[cache * cpuLimit + cpu]
+    return Array(entries[array.start..<(array.start + array.count)])
+  }
+
+  /// The objects in the array that the node's CPUs share, the next to be handed out last.
+  public func sharedArray(cache: Int) -> [SlabObject] {
+    let array = caches[cache].shared
+    return Array(entries[array.start..<(array.start + array.count)])
+  }
+}

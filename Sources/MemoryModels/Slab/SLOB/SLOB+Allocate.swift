@@ -1,0 +1,123 @@
+import KernelTypes
+
+extension SLOB {
+  /// Hands out `bytes` (as `allocatedBytes` gives them) of a cache, or says which block it needs.
+  ///
+  /// Follows `slob_alloc` and `__do_kmalloc_node` in mm/slob.c, Linux 6.1.
+  public mutating func allocate(cache: Int, bytes: Int) -> AllocationOutcome {
+    if bytes >= pageSize { return .needsSlab(order: orderOf(bytes)) }
+    let (alignment, offset) = placement(cache, bytes)
+    guard let object = find(bytes, alignment, offset) else { return .needsSlab(order: 0) }
+    caches[cache].liveObjects += 1
+    return .object(object)
+  }
+
+  /// Completes a request that was answered with `needsSlab` from the block at `base`.
+  public mutating func addSlab(cache: Int, bytes: Int, base: UInt64) -> SlabObject {
+    caches[cache].liveObjects += 1
+    if bytes >= pageSize {
+      let id = makePage(base: base, order: orderOf(bytes))
+      return SlabObject(slab: id, index: 0)
+    }
+    let id = makePage(base: base, order: 0)
+    pages[Int(id)].freeUnits = unitsPerPage
+    pages[Int(id)].largest = unitsPerPage
+    pages[Int(id)].firstFree = makeBlock(0, unitsPerPage, next: -1)
+    freeUnits += Int(unitsPerPage)
+    let list = list(bytes)
+    lists[list].missingUnits = .max
+    pushFront(id, list: list)
+    let (alignment, offset) = placement(cache, bytes)
+    let start = take(id, units(bytes), alignment, offset)
+    return SlabObject(slab: id, index: UInt16(truncatingIfNeeded: max(start, 0)))
+  }
+
+  func orderOf(_ bytes: Int) -> Int { Order.holding(bytes: UInt64(bytes), pageSize: UInt64(pageSize)) }
+
+  /// How a block is aligned, and which unit of it: both in units.
+  @inline(__always)
+  func placement(_ cache: Int, _ bytes: Int) -> (alignment: Int32, offset: Int32) {
+    let unit = Int32(unitBytes)
+    if !caches[cache].description.isKmalloc {
+      return (max(Int32(caches[cache].description.alignment) / unit, 1), 0)
+    }
+    let header = Int32(headerBytes) / unit
+    if !profile.slob.alignsPayload { return (header, 0) }
+    let payload = bytes - headerBytes
+    // Powers of two are aligned to their size.
+    if payload & (payload - 1) == 0 { return (max(header, Int32(payload) / unit), header) }
+    return (header, header)
+  }
+
+  /// The first page of the list that has room, from the page used last.
+  private mutating func find(_ bytes: Int, _ alignment: Int32, _ offset: Int32) -> SlabObject? {
+    let list = list(bytes)
+    let wanted = units(bytes)
+    // An earlier search for less, with looser alignment, found nothing, and nothing as large was freed since.
+    if wanted >= lists[list].missingUnits, alignment % lists[list].missingAlignment == 0,
+      offset == lists[list].missingOffset
+    {
+      return nil
+    }
+    var id = lists[list].head
+    while id >= 0 {
+      let next = pages[Int(id)].next
+      if pages[Int(id)].largest >= wanted {
+        let start = take(id, wanted, alignment, offset)
+        if start >= 0 {
+          if pages[Int(id)].list != Self.noList { rotate(to: id, list: list) }
+          return SlabObject(slab: id, index: UInt16(truncatingIfNeeded: start))
+        }
+      }
+      id = next
+    }
+    lists[list].missingUnits = wanted
+    lists[list].missingAlignment = alignment
+    lists[list].missingOffset = offset
+    return nil
+  }
+
+  /// Takes units from the first free block of a page that has room; returns where they start, or −1.
+  /// Follows `slob_page_alloc` in mm/slob.c, Linux 6.1.
+  mutating func take(_ id: Int32, _ wanted: Int32, _ alignment: Int32, _ offset: Int32) -> Int32 {
+    var previous: Int32 = -1
+    var current = pages[Int(id)].firstFree
+    var largest: Int32 = 0
+    while current >= 0 {
+      let block = blocks[Int(current)]
+      let aligned = (block.start + offset + alignment - 1) / alignment * alignment - offset
+      let gap = aligned - block.start
+      if block.units >= wanted + gap {
+        cut(id, previous, current, gap, wanted)
+        return aligned
+      }
+      largest = max(largest, block.units)
+      previous = current
+      current = block.next
+    }
+    pages[Int(id)].largest = largest
+    return -1
+  }
+
+  /// Takes `wanted` units out of a free block, `gap` units after its start.
+  private mutating func cut(_ id: Int32, _ previous: Int32, _ current: Int32, _ gap: Int32, _ wanted: Int32) {
+    let block = blocks[Int(current)]
+    let rest = block.units - gap - wanted
+    if gap > 0 {
+      blocks[Int(current)].units = gap
+      if rest > 0 {
+        let tail = makeBlock(block.start + gap + wanted, rest, next: block.next)
+        blocks[Int(current)].next = tail
+      }
+    } else if rest > 0 {
+      blocks[Int(current)].start += wanted
+      blocks[Int(current)].units = rest
+    } else {
+      if previous >= 0 { blocks[Int(previous)].next = block.next } else { pages[Int(id)].firstFree = block.next }
+      dropBlock(current)
+    }
+    pages[Int(id)].freeUnits -= wanted
+    freeUnits -= Int(wanted)
+    if pages[Int(id)].freeUnits == 0 { unlink(id) }
+  }
+}

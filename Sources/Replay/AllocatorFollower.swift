@@ -1,0 +1,93 @@
+import KernelTypes
+import MemoryModels
+import TraceEvents
+
+/// What follows the trace's own allocator step by step and grades a model: see `SlabFollower`.
+protocol AllocatorFollower: ~Copyable {
+  init(profile: KernelProfile, pageOffset: UInt64, survey: borrowing TraceSurvey)
+
+  /// The number of events before the one looked at.
+  var ordinal: UInt64 { get set }
+  var grades: FollowGrades { get set }
+  /// Changes of slab pages since the first event: by the model's own decisions, and by what the trace shows.
+  var predictedPages: Int64 { get }
+  var observedPages: Int64 { get }
+  var cacheCount: Int { get }
+
+  mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier)
+  /// Where several caches are served from one place, the page may say which.
+  func servingCache(_ slab: Int32, _ cache: Int) -> Int
+  mutating func allocation(
+    _ address: UInt64, requested: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?,
+    _ pages: inout PageClassifier)
+  mutating func free(
+    _ address: UInt64, name: StringID, cpu: Int, _ directory: borrowing CacheDirectory,
+    _ pages: inout PageClassifier)
+  mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier)
+  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier)
+  /// When `advance(to:)` has something to do, in nanoseconds of the trace's clock.
+  var nextDue: UInt64 { get }
+  mutating func advance(to time: UInt64, _ pages: inout PageClassifier)
+}
+
+extension AllocatorFollower where Self: ~Copyable {
+  func servingCache(_ slab: Int32, _ cache: Int) -> Int { cache }
+  var nextDue: UInt64 { .max }
+  mutating func advance(to time: UInt64, _ pages: inout PageClassifier) {}
+}
+
+extension SlabFollower: AllocatorFollower {
+  var cacheCount: Int { slub.cacheCount }
+
+  @inline(__always)
+  mutating func allocation(
+    _ address: UInt64, requested: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?,
+    _ pages: inout PageClassifier
+  ) {
+    allocation(address, cpu: cpu, cache: cache, claim: claim, &pages)
+  }
+
+  @inline(__always)
+  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier) {
+    pageGivenBack(frame: frame, &pages)
+  }
+
+  @inline(__always)
+  mutating func free(
+    _ address: UInt64, name: StringID, cpu: Int, _ directory: borrowing CacheDirectory,
+    _ pages: inout PageClassifier
+  ) {
+    var slab = pages.owner(address: address)
+    if slab == PageClassifier.unknownOwner || slab == PageClassifier.old {
+      slab = oldSlab(address, name, directory, &pages)
+    }
+    if slab >= 0 {
+      free(address, cpu: cpu, slab: slab, &pages)
+    } else {
+      grades.freesOfUnknown += 1
+    }
+  }
+}
+
+/// Follows nothing: for models of other allocators than the trace's.
+struct NoFollower: AllocatorFollower, ~Copyable {
+  var ordinal: UInt64 = 0
+  var grades = FollowGrades()
+  var predictedPages: Int64 { 0 }
+  var observedPages: Int64 { 0 }
+  var cacheCount: Int { .max }
+
+  init(profile: KernelProfile, pageOffset: UInt64, survey: borrowing TraceSurvey) {}
+
+  mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {}
+  mutating func allocation(
+    _ address: UInt64, requested: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?,
+    _ pages: inout PageClassifier
+  ) {}
+  mutating func free(
+    _ address: UInt64, name: StringID, cpu: Int, _ directory: borrowing CacheDirectory,
+    _ pages: inout PageClassifier
+  ) {}
+  mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier) {}
+  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier) {}
+}
