@@ -33,6 +33,8 @@ public struct Snapshot: Sendable {
   public var status: ProcessStatus?
   public var pageMap: ProcessPageMap?
 
+  /// Bytes of all files, unpacked.
+  public private(set) var byteCount = 0
   /// The files that could be read, with what of each could not be used.
   public private(set) var present: [SnapshotFileKind: FileDamage] = [:]
   /// The files that are there and could not be used, in the order of kinds.
@@ -45,6 +47,7 @@ public struct Snapshot: Sendable {
     self.init(name: name)
     for kind in SnapshotFileKind.allCases {
       guard let content = files[kind] else { continue }
+      byteCount += content.bytes.count
       do throws(SnapshotError) {
         try read(kind, content)
       } catch {

@@ -21,13 +21,17 @@ public enum SnapshotReader {
   /// Where there are several (in the directories `before` and `after`, or as `t0.buddyinfo`, `t1.buddyinfo`), `label`
   /// chooses: a directory, a label, or both, as in `mini/t0`.
   public static func read(path: String, label: String? = nil) throws(SnapshotError) -> Snapshot {
-    let candidates =
-      if FileSystem.isDirectory(path) {
-        try directoryCandidates(path)
-      } else {
-        try fileCandidates(path)
-      }
-    return try choose(candidates, path: path, label: label)
+    try read(paths: [path], label: label)
+  }
+
+  /// Reads one snapshot out of several files or directories; of two files of a kind, the first counts.
+  public static func read(paths: [String], label: String? = nil) throws(SnapshotError) -> Snapshot {
+    var candidates: [Candidate] = []
+    for path in paths {
+      candidates += FileSystem.isDirectory(path) ? try directoryCandidates(path) : try fileCandidates(path)
+    }
+    let name = paths.first ?? ""
+    return try choose(candidates, path: paths.count > 1 ? "\(name) and \(paths.count - 1) more" : name, label: label)
   }
 
   /// Picks the files of one snapshot.

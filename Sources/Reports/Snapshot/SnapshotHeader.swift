@@ -11,6 +11,8 @@ struct SnapshotHeader: Encodable {
   struct Input: Encodable {
     var name: String
     var container = "snapshot"
+    /// Of all files, unpacked.
+    var bytes: Int
   }
 
   struct Profile: Encodable {
@@ -52,7 +54,7 @@ struct SnapshotHeader: Encodable {
   init(_ findings: SnapshotFindings, command: String) {
     let snapshot = findings.snapshot
     schema = "kmemreplay.\(command)/1"
-    input = Input(name: snapshot.name)
+    input = Input(name: snapshot.name, bytes: snapshot.byteCount)
     let machine = findings.machine
     profile = Profile(
       kernel: machine.kernel?.description, release: machine.release, pageSize: machine.pageSize, cpus: machine.cpuCount,
