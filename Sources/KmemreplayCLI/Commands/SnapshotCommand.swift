@@ -82,7 +82,8 @@ struct SnapshotCommand: ToolCommand {
 
   private func status(_ all: [SnapshotFindings], _ environment: CommandEnvironment) -> ExitStatus {
     let hasLoss = all.contains { findings in
-      !findings.snapshot.unusable.isEmpty || findings.snapshot.present.values.contains { !$0.isNone }
+      !findings.snapshot.unusable.isEmpty || findings.snapshot.archiveError != nil
+        || findings.snapshot.present.values.contains { !$0.isNone }
     }
     guard strict, hasLoss else { return .done }
     try? environment.errors.write(

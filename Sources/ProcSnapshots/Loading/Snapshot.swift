@@ -39,6 +39,8 @@ public struct Snapshot: Sendable {
   public private(set) var present: [SnapshotFileKind: FileDamage] = [:]
   /// The files that are there and could not be used, in the order of kinds.
   public private(set) var unusable: [Unusable] = []
+  /// Why an archive could not be read to its end, if it could not.
+  public internal(set) var archiveError: SnapshotError?
 
   public init(name: String) { self.name = name }
 
@@ -54,6 +56,22 @@ public struct Snapshot: Sendable {
         unusable.append(Unusable(kind: kind, error: error))
       }
     }
+  }
+
+  /// The snapshot without files of which a part is missing, so that sums over whole files are right.
+  public var withoutDamagedFiles: Snapshot {
+    var whole = self
+    func isDamaged(_ file: (any KernelFile)?) -> Bool { file.map { !$0.damage.isNone } ?? false }
+    if isDamaged(buddyInfo) { whole.buddyInfo = nil }
+    if isDamaged(pageTypeInfo) { whole.pageTypeInfo = nil }
+    if isDamaged(zoneInfo) { whole.zoneInfo = nil }
+    if isDamaged(slabInfo) { whole.slabInfo = nil }
+    if isDamaged(vmallocInfo) { whole.vmallocInfo = nil }
+    if isDamaged(ioMemory) { whole.ioMemory = nil }
+    if isDamaged(swaps) { whole.swaps = nil }
+    if isDamaged(pageFlags) { whole.pageFlags = nil }
+    if isDamaged(smaps) { whole.smaps = nil }
+    return whole
   }
 
   /// The machine's files that are not there.
