@@ -63,11 +63,13 @@ import Testing
     defer { CapturedSnapshots.remove(path) }
     #expect(run("snapshot", path).errors.contains("Choose with --label: `after`, `before`"))
     #expect(run("snapshot", path, "--label", "after").status == .done)
+    let files = run("snapshot", path + "/before/buddyinfo", path + "/after/buddyinfo")
+    #expect(files.output.contains("1 file,"))
     #expect(run("snapshot", path, "--label", "before", "--diff", path, "--diff-label", "after").status == .done)
   }
 
   @Test(arguments: [
-    ["snapshot"], ["snapshot", "d", "--format", "csv"], ["snapshot", "d", "--format", "html"],
+    ["snapshot"], ["snapshot", "-"], ["snapshot", "d", "--format", "csv"], ["snapshot", "d", "--format", "html"],
     ["snapshot", "d", "--diff-label", "x"], ["snapshot", "d", "--top", "0"],
   ])
   func aCommandLineThatMakesNoSenseIsAUsageError(arguments: [String]) {

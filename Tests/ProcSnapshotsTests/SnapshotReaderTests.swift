@@ -1,3 +1,4 @@
+import FoundationEssentials
 import KernelTypes
 import TestSupport
 import Testing
@@ -62,5 +63,24 @@ import Testing
       let error = #expect(throws: SnapshotError.self) { try SnapshotReader.read(path: path + name) }
       #expect(error?.code == code, "\(name)")
     }
+  }
+
+  @Test func anArchiveCutShortIsUsedUpToTheDamage() throws {
+    let bytes = try FileSystem.contents(of: CapturedSnapshots.sample, limit: 1 << 20)
+    let path = try CapturedSnapshots.directory(["x": ""])
+    defer { CapturedSnapshots.remove(path) }
+    var counts: Set<Int> = []
+    for length in stride(from: 10, to: bytes.count, by: 1500) {
+      try Data(bytes[..<length]).write(to: URL(filePath: path + "/cut.tar.zst"))
+      do throws(SnapshotError) {
+        let snapshot = try SnapshotReader.read(path: path + "/cut.tar.zst")
+        #expect(snapshot.archiveError?.code == .damagedArchive)
+        #expect(snapshot.unusable.isEmpty)
+        counts.insert(snapshot.present.count)
+      } catch {
+        #expect(error.code == .damagedArchive)
+      }
+    }
+    #expect(counts.contains { $0 > 3 })
   }
 }

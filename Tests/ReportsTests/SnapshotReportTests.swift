@@ -9,7 +9,7 @@ import Testing
   private func snapshot(freeKilobytes: Int = 4800) -> Snapshot {
     let files: [SnapshotFileKind: String] = [
       .version: "Linux version 6.1.9-test (a@b) (gcc) #1 SMP\n",
-      .buddyInfo: "Node 0, zone   Normal    100     50     25      0      0 \nNode 0, zone bad\n",
+      .buddyInfo: "Node 0, zone   Normal    100     50     25      0      0 \n",
       .memInfo: "MemTotal:        40000 kB\nMemFree:     \(freeKilobytes) kB\nSwapTotal:       0 kB\n",
       .pageTypeInfo:
         "Page block order: 4\nPages per block:  16\n\n"
@@ -20,7 +20,7 @@ import Testing
         "slabinfo - version: 2.1\n# name\n"
         + "dentry              5658   5964    192   21    1 : tunables    0    0    0 : slabdata    284    284      0\n",
       .sysctlVM: "vm.swappiness = 10\nvm.lowmem_reserve_ratio = 256\t32\nvm.future_knob = 1\n",
-      .swaps: "",
+      .vmStat: "nr_free_pages 1200\npgfault 7\nbroken line here\n", .swaps: "",
     ]
     return Snapshot(
       name: "my \u{1B}[31msnapshot",

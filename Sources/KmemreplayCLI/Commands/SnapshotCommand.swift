@@ -16,8 +16,8 @@ struct SnapshotCommand: ToolCommand {
       extfrag_index, sys_vm.txt (grep -r . /proc/sys/vm), sys_kernel_slab.txt and others; any of them is enough.
       """)
 
-  @Argument(help: "A directory, a .tar or .tar.zst of one, or a single kernel file.")
-  var snapshot: String
+  @Argument(help: "A directory, a .tar or .tar.zst of one, or kernel files.")
+  var snapshot: [String]
 
   @OptionGroup(title: "Output") var output: OutputOptions
 
@@ -39,6 +39,9 @@ struct SnapshotCommand: ToolCommand {
   var strict = false
 
   func validate() throws {
+    if snapshot.contains("-") {
+      throw ValidationError("A snapshot's files are told by their names; standard input has none.")
+    }
     try output.require([.text, .json, .markdown], command: "snapshot")
     if diffLabel != nil, diff == nil {
       throw ValidationError("--diff-label chooses in --diff's snapshot; give --diff.")
@@ -46,10 +49,10 @@ struct SnapshotCommand: ToolCommand {
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    let destination = try output.openDestination(environment, input: snapshot)
+    let destination = try output.openDestination(environment, input: snapshot.first ?? "")
     let first = try read(snapshot, label: label)
     if let diff {
-      let second = try read(diff, label: diffLabel ?? label)
+      let second = try read([diff], label: diffLabel ?? label)
       let report = SnapshotDifferenceReport(before: first, after: second, top: output.top)
       switch output.format {
       case .json: try destination.write(try report.json())
@@ -67,9 +70,9 @@ struct SnapshotCommand: ToolCommand {
     return status([first], environment)
   }
 
-  private func read(_ path: String, label: String?) throws -> SnapshotFindings {
+  private func read(_ paths: [String], label: String?) throws -> SnapshotFindings {
     do throws(SnapshotError) {
-      let snapshot = try SnapshotReader.read(path: path, label: label)
+      let snapshot = try SnapshotReader.read(paths: paths, label: label)
       if snapshot.present.isEmpty, let first = snapshot.unusable.first { throw first.error }
       return SnapshotFindings(snapshot)
     } catch {
@@ -79,11 +82,13 @@ struct SnapshotCommand: ToolCommand {
 
   private func status(_ all: [SnapshotFindings], _ environment: CommandEnvironment) -> ExitStatus {
     let hasLoss = all.contains { findings in
-      !findings.snapshot.unusable.isEmpty || findings.snapshot.present.values.contains { !$0.isNone }
+      !findings.snapshot.unusable.isEmpty || findings.snapshot.archiveError != nil
+        || findings.snapshot.present.values.contains { !$0.isNone }
     }
     guard strict, hasLoss else { return .done }
     try? environment.errors.write(
-      "kmemreplay: \(snapshot): files were damaged or unusable (--strict); the report says which\n")
+      "kmemreplay: \(all.map(\.snapshot.name).joined(separator: ", ")): files were damaged or unusable (--strict); the report says which\n"
+    )
     return .failed
   }
 }

@@ -33,10 +33,14 @@ public struct Snapshot: Sendable {
   public var status: ProcessStatus?
   public var pageMap: ProcessPageMap?
 
+  /// Bytes of all files, unpacked.
+  public private(set) var byteCount = 0
   /// The files that could be read, with what of each could not be used.
   public private(set) var present: [SnapshotFileKind: FileDamage] = [:]
   /// The files that are there and could not be used, in the order of kinds.
   public private(set) var unusable: [Unusable] = []
+  /// Why an archive could not be read to its end, if it could not.
+  public internal(set) var archiveError: SnapshotError?
 
   public init(name: String) { self.name = name }
 
@@ -45,12 +49,29 @@ public struct Snapshot: Sendable {
     self.init(name: name)
     for kind in SnapshotFileKind.allCases {
       guard let content = files[kind] else { continue }
+      byteCount += content.bytes.count
       do throws(SnapshotError) {
         try read(kind, content)
       } catch {
         unusable.append(Unusable(kind: kind, error: error))
       }
     }
+  }
+
+  /// The snapshot without files of which a part is missing, so that sums over whole files are right.
+  public var withoutDamagedFiles: Snapshot {
+    var whole = self
+    func isDamaged(_ file: (any KernelFile)?) -> Bool { file.map { !$0.damage.isNone } ?? false }
+    if isDamaged(buddyInfo) { whole.buddyInfo = nil }
+    if isDamaged(pageTypeInfo) { whole.pageTypeInfo = nil }
+    if isDamaged(zoneInfo) { whole.zoneInfo = nil }
+    if isDamaged(slabInfo) { whole.slabInfo = nil }
+    if isDamaged(vmallocInfo) { whole.vmallocInfo = nil }
+    if isDamaged(ioMemory) { whole.ioMemory = nil }
+    if isDamaged(swaps) { whole.swaps = nil }
+    if isDamaged(pageFlags) { whole.pageFlags = nil }
+    if isDamaged(smaps) { whole.smaps = nil }
+    return whole
   }
 
   /// The machine's files that are not there.

@@ -21,13 +21,23 @@ public enum SnapshotReader {
   /// Where there are several (in the directories `before` and `after`, or as `t0.buddyinfo`, `t1.buddyinfo`), `label`
   /// chooses: a directory, a label, or both, as in `mini/t0`.
   public static func read(path: String, label: String? = nil) throws(SnapshotError) -> Snapshot {
-    let candidates =
-      if FileSystem.isDirectory(path) {
-        try directoryCandidates(path)
-      } else {
-        try fileCandidates(path)
-      }
-    return try choose(candidates, path: path, label: label)
+    try read(paths: [path], label: label)
+  }
+
+  /// Reads one snapshot out of several files or directories; of two files of a kind, the first counts.
+  public static func read(paths: [String], label: String? = nil) throws(SnapshotError) -> Snapshot {
+    var candidates: [Candidate] = []
+    var damage: SnapshotError?
+    for path in paths {
+      candidates += FileSystem.isDirectory(path) ? try directoryCandidates(path) : try fileCandidates(path, &damage)
+    }
+    let name = paths.first ?? ""
+    // Files before the damage can be used; without any, the damage is all there is to say.
+    if candidates.isEmpty, let damage { throw damage }
+    var snapshot = try choose(
+      candidates, path: paths.count > 1 ? "\(name) and \(paths.count - 1) more" : name, label: label)
+    snapshot.archiveError = damage
+    return snapshot
   }
 
   /// Picks the files of one snapshot.
@@ -100,18 +110,23 @@ public enum SnapshotReader {
   }
 
   /// A tar archive, or a single kernel file.
-  private static func fileCandidates(_ path: String) throws(SnapshotError) -> [Candidate] {
+  private static func fileCandidates(
+    _ path: String, _ damage: inout SnapshotError?
+  ) throws(SnapshotError) -> [Candidate] {
     let name = path.split(separator: "/").last.map(String.init) ?? path
     let stream = try ArchiveBytes(path: path)
     if stream.isArchive {
       var candidates: [Candidate] = []
-      var tar = TarReader(stream, name: path)
-      while let entry = try tar.next({ SnapshotFileKind.recognise(fileName($0)) != nil }) {
-        guard let (kind, label) = SnapshotFileKind.recognise(fileName(entry.name)) else { continue }
-        let directory = entry.name.split(separator: "/").filter { $0 != "." }.dropLast().joined(separator: "/")
-        candidates.append(
-          Candidate(
-            directory: directory, label: label, kind: kind, content: FileContent(name: entry.name, bytes: entry.bytes)))
+      do throws(SnapshotError) {
+        var tar = TarReader(stream, name: path)
+        while let entry = try tar.next({ SnapshotFileKind.recognise(fileName($0)) != nil }) {
+          guard let (kind, label) = SnapshotFileKind.recognise(fileName(entry.name)) else { continue }
+          let directory = entry.name.split(separator: "/").filter { $0 != "." }.dropLast().joined(separator: "/")
+          let content = FileContent(name: entry.name, bytes: entry.bytes)
+          candidates.append(Candidate(directory: directory, label: label, kind: kind, content: content))
+        }
+      } catch {
+        damage = error
       }
       return candidates
     }

@@ -52,6 +52,7 @@ struct KernelText {
   /// Counts a line that can't be used.
   mutating func leaveOut(_ line: FieldCursor, expected: String) {
     damage.linesLeftOut += 1
+    if !line.isTerminated { damage.isCutShort = true }
     if damage.samples.count < FileDamage.sampleLimit {
       let shown = String(decoding: line.line.prefix(80), as: UTF8.self)
       damage.samples.append(.init(line: line.lineNumber, found: shown, expected: expected))

@@ -11,6 +11,8 @@ struct SnapshotHeader: Encodable {
   struct Input: Encodable {
     var name: String
     var container = "snapshot"
+    /// Of all files, unpacked.
+    var bytes: Int
   }
 
   struct Profile: Encodable {
@@ -40,6 +42,7 @@ struct SnapshotHeader: Encodable {
     var unusable: [Unusable]
     var malformedLines: Int
     var cutShort: [String]
+    var archiveError: String?
     var samples: [Sample]
   }
 
@@ -52,7 +55,7 @@ struct SnapshotHeader: Encodable {
   init(_ findings: SnapshotFindings, command: String) {
     let snapshot = findings.snapshot
     schema = "kmemreplay.\(command)/1"
-    input = Input(name: snapshot.name)
+    input = Input(name: snapshot.name, bytes: snapshot.byteCount)
     let machine = findings.machine
     profile = Profile(
       kernel: machine.kernel?.description, release: machine.release, pageSize: machine.pageSize, cpus: machine.cpuCount,
@@ -62,7 +65,7 @@ struct SnapshotHeader: Encodable {
       files: damaged.map(\.0.rawValue), missing: snapshot.missing.map(\.rawValue),
       unusable: snapshot.unusable.map { .init(file: $0.kind.rawValue, reason: $0.error.description) },
       malformedLines: damaged.reduce(0) { $0 + $1.1.linesLeftOut },
-      cutShort: damaged.filter(\.1.isCutShort).map(\.0.rawValue),
+      cutShort: damaged.filter(\.1.isCutShort).map(\.0.rawValue), archiveError: snapshot.archiveError?.description,
       samples: damaged.flatMap { kind, damage in
         damage.samples.map {
           .init(file: kind.rawValue, line: $0.line, text: SafeText.printable($0.found), expected: $0.expected)

@@ -58,6 +58,9 @@ public struct SnapshotReport: Sendable {
   /// Files that are there and damaged, or can't be used, or are missing.
   var fileNotes: [(isSerious: Bool, text: String)] {
     var notes: [(Bool, String)] = []
+    if let error = snapshot.archiveError {
+      notes.append((true, error.description + " Files before the damage are used."))
+    }
     for unusable in snapshot.unusable { notes.append((true, unusable.error.description)) }
     for kind in SnapshotFileKind.allCases {
       guard let damage = snapshot.present[kind], !damage.isNone else { continue }
