@@ -1,5 +1,6 @@
 import KernelTypes
 public import MemoryModels
+import TraceEvents
 
 /// What a replay of page events found out about free memory.
 public struct FragmentationOutcome: Sendable {
@@ -24,11 +25,13 @@ public struct FragmentationOutcome: Sendable {
   }
 
   /// Who broke free blocks of pageblock size or above.
-  public struct Breaker: Sendable, Equatable {
+  public struct Breaker: Sendable, Hashable {
     struct Key: Hashable {
       var comm: StringID
       var order: UInt8
       var migrateType: UInt8
+      var gfp: StringID
+      var stack: StackID
     }
 
     public var task: String
@@ -36,6 +39,10 @@ public struct FragmentationOutcome: Sendable {
     public var order: Int
     /// As the kernel numbers it.
     public var migrateType: Int
+    /// The request's gfp flags, as printed; empty if the request was not traced.
+    public var flags: String
+    /// Who asked the page allocator, if the trace has stack traces.
+    public var caller: String
     public var count: UInt64
   }
 

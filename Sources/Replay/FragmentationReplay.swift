@@ -11,6 +11,7 @@ public import TraceEvents
 public struct FragmentationReplay: ~Copyable {
   private let policy: PageAllocatorPolicy
   private let strings: StringInterner
+  private let stacks: StackTable
   public private(set) var map: FreeBlockMap
   public private(set) var outcome: FragmentationOutcome
   private var firstTime: UInt64?
@@ -20,15 +21,20 @@ public struct FragmentationReplay: ~Copyable {
   private var largest: [Int]
   private var missingSince: [[UInt64?]]
   private var breakers: [FragmentationOutcome.Breaker.Key: UInt64] = [:]
+  // Blocks broken on each CPU for a request that its next mm_page_alloc tells more about.
+  private var pendingBreaks: [[FragmentationOutcome.Breaker.Key]] = []
   private var steals: [FragmentationOutcome.Steal.Key: UInt64] = [:]
 
   private static let markLimit = 10_000
   private static let breakerLimit = 65_536
 
   /// Prepares a replay on memory whose spans and free blocks at the start are those of `map`.
-  public init(map: consuming FreeBlockMap, policy: PageAllocatorPolicy, strings: StringInterner) {
+  public init(
+    map: consuming FreeBlockMap, policy: PageAllocatorPolicy, strings: StringInterner, stacks: StackTable
+  ) {
     self.policy = policy
     self.strings = strings
+    self.stacks = stacks
     let spans = map.spans
     outcome = FragmentationOutcome(spans: spans, orders: map.maximumOrder + 1)
     largest = map.freeBlocks.map { counts in counts.lastIndex { $0 > 0 } ?? -1 }
@@ -70,6 +76,10 @@ public struct FragmentationReplay: ~Copyable {
         if !isPerCPU(order) { give(frame, order, time) }
       case .mmPageAlloc:
         if batch.flags[row].contains(.failed) { outcome.failedAllocations &+= 1 } else { outcome.allocations &+= 1 }
+        let cpu = Int(batch.cpu[row])
+        if cpu < pendingBreaks.count, !pendingBreaks[cpu].isEmpty {
+          settleBreaks(cpu, gfp: batch.gfp[row], stack: batch.stack[row])
+        }
       case .mmPageAllocExtfrag:
         if isInside { steal(batch, row) }
       case .mark:
@@ -95,11 +105,25 @@ public struct FragmentationReplay: ~Copyable {
     }
     if isInside, from >= policy.pageblockOrder, order < policy.pageblockOrder {
       outcome.brokenPageblocks &+= 1
-      let key = FragmentationOutcome.Breaker.Key(
-        comm: batch.comm[row], order: UInt8(order), migrateType: batch.migrateType[row])
-      if breakers.count < Self.breakerLimit || breakers[key] != nil { breakers[key, default: 0] += 1 }
+      let cpu = Int(batch.cpu[row])
+      while pendingBreaks.count <= cpu { pendingBreaks.append([]) }
+      pendingBreaks[cpu].append(
+        FragmentationOutcome.Breaker.Key(
+          comm: batch.comm[row], order: UInt8(order), migrateType: batch.migrateType[row], gfp: .none, stack: .none))
+      // A refill breaks a few blocks at most; more means that the request itself was not traced.
+      if pendingBreaks[cpu].count > 64 { settleBreaks(cpu, gfp: .none, stack: .none) }
     }
     noteLargest(span, batch.time[row])
+  }
+
+  /// The request that blocks were broken for is known: `mm_page_alloc` comes after the buddy's events.
+  private mutating func settleBreaks(_ cpu: Int, gfp: StringID, stack: StackID) {
+    for var key in pendingBreaks[cpu] {
+      key.gfp = gfp
+      key.stack = stack
+      if breakers.count < Self.breakerLimit || breakers[key] != nil { breakers[key, default: 0] += 1 }
+    }
+    pendingBreaks[cpu].removeAll(keepingCapacity: true)
   }
 
   private mutating func give(_ frame: UInt64, _ order: Int, _ time: UInt64) {
@@ -177,14 +201,44 @@ public struct FragmentationReplay: ~Copyable {
     }
     outcome.end = moment(lastTime, "")
     outcome.timeline = timeline.moments
-    outcome.breakers = breakers.map { key, count in
-      FragmentationOutcome.Breaker(
-        task: strings.string(key.comm), order: Int(key.order), migrateType: Int(key.migrateType), count: count)
-    }
-    .sorted { ($1.count, $0.task, $0.order, $0.migrateType) < ($0.count, $1.task, $1.order, $1.migrateType) }
+    for cpu in pendingBreaks.indices { settleBreaks(cpu, gfp: .none, stack: .none) }
+    outcome.breakers = namedBreakers()
     outcome.steals = steals.map { FragmentationOutcome.Steal(key: $0, count: $1) }.sorted {
       ($1.count, $0.key.wanted, $0.key.from) < ($0.count, $1.key.wanted, $1.key.from)
     }
     return outcome
+  }
+
+  private func namedBreakers() -> [FragmentationOutcome.Breaker] {
+    // Different stacks may lead to the same caller.
+    var merged: [FragmentationOutcome.Breaker: UInt64] = [:]
+    for (key, count) in breakers {
+      let breaker = FragmentationOutcome.Breaker(
+        task: strings.string(key.comm), order: Int(key.order), migrateType: Int(key.migrateType),
+        flags: strings.string(key.gfp), caller: caller(key.stack), count: 0)
+      merged[breaker, default: 0] += count
+    }
+    return merged.map { breaker, count in
+      var breaker = breaker
+      breaker.count = count
+      return breaker
+    }
+    .sorted {
+      ($1.count, $0.task, $0.order, $0.migrateType, $0.flags, $0.caller)
+        < ($0.count, $1.task, $1.order, $1.migrateType, $1.flags, $1.caller)
+    }
+  }
+
+  /// The first function on a stack that is not the page allocator's own.
+  private func caller(_ stack: StackID) -> String {
+    let own = [
+      "trace_event_raw_event", "__alloc_pages", "alloc_pages", "__folio_alloc", "folio_alloc", "get_page_from_freelist",
+      "rmqueue", "__rmqueue", "get_free_pages", "__get_free_pages", "get_zeroed_page", "vma_alloc_folio",
+    ]
+    for frame in stacks[stack] {
+      let text = strings.string(frame)
+      if !own.contains(where: { text.hasPrefix($0) }) { return String(text.prefix { $0 != "+" }) }
+    }
+    return ""
   }
 }

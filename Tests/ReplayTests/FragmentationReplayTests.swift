@@ -20,7 +20,7 @@ import TraceEvents
     var map = FreeBlockMap(
       spans: [.init(name: "DMA32", frames: 4096..<8192)], maximumOrder: policy.maximumOrder)
     for (frame, order) in freeAtStart { map.insert(frame, order: order) }
-    var replay = FragmentationReplay(map: map, policy: policy, strings: trace.strings)
+    var replay = FragmentationReplay(map: map, policy: policy, strings: trace.strings, stacks: trace.stacks)
     var batch = EventBatch()
     while try trace.read(into: &batch) { replay.consume(batch, rows: 0..<batch.count, isInside: true) }
     return replay.finish()

@@ -16,7 +16,7 @@ struct FragCommand: ToolCommand {
 
       Which pages were free at the start comes from the kpageflags of a snapshot from before. Without one, the trace's \
       own first events tell, and --after tells for pages that nobody touched. Its buddyinfo also grades the result. \
-      For a snapshot alone, use `kmemreplay snapshot`.
+      A directory of /proc files in the trace's place gives the snapshot's own fragmentation, as `snapshot` does.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -43,6 +43,7 @@ struct FragCommand: ToolCommand {
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    if SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
     let destination = try output.openDestination(environment, input: input.trace)
     let before = try before.map { try Self.read($0, beforeLabel) }
     let after = try after.map { try Self.read($0, afterLabel) }
@@ -55,9 +56,9 @@ struct FragCommand: ToolCommand {
     try requirePageEvents(survey)
     let profile = first.profile.kernelProfile
     let map = FragmentationStart.map(survey: survey, before: before, after: after, profile: profile)
-    var replay = FragmentationReplay(map: map, policy: profile.pageAllocator, strings: first.strings)
-
     var second = TraceRun(input, environment, reading: try open())
+    var replay = FragmentationReplay(
+      map: map, policy: profile.pageAllocator, strings: second.strings, stacks: second.stacks)
     while let parts = try second.next(&batch) {
       for part in parts where part.phase != .after {
         replay.consume(batch, rows: part.rows, isInside: part.phase == .inside)
@@ -74,6 +75,15 @@ struct FragCommand: ToolCommand {
     case .text, .html, .csv: try destination.write(report.text())
     }
     return second.status(subject, environment)
+  }
+
+  /// A directory in the trace's place: the snapshot's own zones and indices.
+  private func snapshotAlone(_ environment: CommandEnvironment) throws -> ExitStatus {
+    var arguments = [input.trace, "--format", output.format.rawValue]
+    if let file = output.output { arguments += ["--output", file] }
+    if let top = output.top { arguments += ["--top", "\(top)"] }
+    if input.strict { arguments.append("--strict") }
+    return try SnapshotCommand.parse(arguments).run(in: environment)
   }
 
   private static func read(_ path: String, _ label: String?) throws -> Snapshot {

@@ -16,6 +16,9 @@ public enum SnapshotReader {
     var group: String { [directory, label ?? ""].filter { !$0.isEmpty }.joined(separator: "/") }
   }
 
+  /// Whether there is a directory at `path`, which can only be a snapshot.
+  public static func isDirectory(_ path: String) -> Bool { FileSystem.isDirectory(path) }
+
   /// Reads the snapshot at `path`.
   ///
   /// Where there are several (in the directories `before` and `after`, or as `t0.buddyinfo`, `t1.buddyinfo`), `label`

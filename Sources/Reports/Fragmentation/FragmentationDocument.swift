@@ -55,6 +55,8 @@ struct FragmentationDocument: Encodable {
     var task: String
     var order: Int
     var migrateType: String
+    var gfpFlags: String
+    var caller: String
     var count: UInt64
   }
 
@@ -101,7 +103,8 @@ struct FragmentationDocument: Encodable {
     brokenPageblocks = outcome.brokenPageblocks
     breakers = outcome.breakers.prefix(report.top ?? 1000).map {
       Breaker(
-        task: $0.task, order: $0.order, migrateType: findings.name(migrateType: $0.migrateType), count: $0.count)
+        task: $0.task, order: $0.order, migrateType: findings.name(migrateType: $0.migrateType),
+        gfpFlags: $0.flags, caller: $0.caller, count: $0.count)
     }
     inferred = Inferred(
       takenWhileInUse: outcome.takenWhileInUse, freedWhileFree: outcome.freedWhileFree, outside: outcome.outside)

@@ -112,10 +112,12 @@ public struct FragmentationReport: Sendable {
   var breakerTable: TextTable {
     var table = TextTable([
       .init("Pageblocks broken by", isNumber: false), .init("Order"), .init("Type", isNumber: false), .init("Times"),
+      .init("Flags", isNumber: false), .init("Caller", isNumber: false),
     ])
     for breaker in outcome.breakers.prefix(top ?? 10) {
       table.add([
         breaker.task, "\(breaker.order)", findings.name(migrateType: breaker.migrateType), Units.count(breaker.count),
+        breaker.flags, breaker.caller,
       ])
     }
     return table
