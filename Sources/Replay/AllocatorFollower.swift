@@ -28,11 +28,14 @@ protocol AllocatorFollower: ~Copyable {
   /// When `advance(to:)` has something to do, in nanoseconds of the trace's clock.
   var nextDue: UInt64 { get }
   mutating func advance(to time: UInt64, _ pages: inout PageClassifier)
+  /// Tells the time of the event to come.
+  mutating func note(time: UInt64)
 }
 
 extension AllocatorFollower where Self: ~Copyable {
   func servingCache(_ slab: Int32, _ cache: Int) -> Int { cache }
   var nextDue: UInt64 { .max }
+  mutating func note(time: UInt64) {}
   mutating func advance(to time: UInt64, _ pages: inout PageClassifier) {}
 }
 
@@ -67,27 +70,4 @@ extension SlabFollower: AllocatorFollower {
       grades.freesOfUnknown += 1
     }
   }
-}
-
-/// Follows nothing: for models of other allocators than the trace's.
-struct NoFollower: AllocatorFollower, ~Copyable {
-  var ordinal: UInt64 = 0
-  var grades = FollowGrades()
-  var predictedPages: Int64 { 0 }
-  var observedPages: Int64 { 0 }
-  var cacheCount: Int { .max }
-
-  init(profile: KernelProfile, pageOffset: UInt64, survey: borrowing TraceSurvey) {}
-
-  mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {}
-  mutating func allocation(
-    _ address: UInt64, requested: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?,
-    _ pages: inout PageClassifier
-  ) {}
-  mutating func free(
-    _ address: UInt64, name: StringID, cpu: Int, _ directory: borrowing CacheDirectory,
-    _ pages: inout PageClassifier
-  ) {}
-  mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier) {}
-  mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier) {}
 }

@@ -45,6 +45,7 @@ struct CacheDirectory: ~Copyable {
 
   private let layout: CacheLayout
   private let reclaimable: Set<CacheEvidence.Identity>
+  private let alignments: [CacheEvidence.Identity: Int]
   // The classes that the evidence numbers.
   private let evidenceClasses: SizeClasses
 
@@ -55,6 +56,7 @@ struct CacheDirectory: ~Copyable {
     self.layout = layout
     evidenceClasses = survey.classes
     reclaimable = survey.reclaimableCaches()
+    alignments = survey.alignments()
     evidence = survey.evidence
     limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
@@ -143,7 +145,8 @@ struct CacheDirectory: ~Copyable {
         isReclaimable: variant == SizeClasses.Variant.reclaimable.rawValue)
     } else {
       description = layout.cache(
-        name: name, requested: objectSize, allocated: tracedSize, isReclaimable: reclaimable.contains(identity))
+        name: name, requested: objectSize, allocated: tracedSize, alignment: alignments[identity],
+        isReclaimable: reclaimable.contains(identity))
     }
     var size = tracedSize
     if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] }

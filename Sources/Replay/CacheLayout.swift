@@ -37,9 +37,13 @@ struct CacheLayout: Sendable {
   }
 
   /// A cache whose requests say that they want `requested` bytes and get `allocated`.
-  func cache(name: String, requested: Int, allocated: Int, isReclaimable: Bool) -> CacheDescription {
+  ///
+  /// `alignment` is what the objects' addresses have in common, where that is known.
+  func cache(
+    name: String, requested: Int, allocated: Int, alignment known: Int?, isReclaimable: Bool
+  ) -> CacheDescription {
     let requested = min(max(requested, 1), allocated)
-    let alignment = alignment(requested, allocated)
+    let alignment = known.map { max($0, 8) } ?? alignment(requested, allocated)
     let keeps = keepsContents(requested, allocated, alignment)
     var slot = allocated
     if allocator != traced {

@@ -87,7 +87,7 @@ private func makeDriver(
     RunDriver<SLAB, SLABFollower>(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   case .slob:
-    RunDriver<SLOB, NoFollower>(
+    RunDriver<SLOB, SLOBFollower>(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   }
 }

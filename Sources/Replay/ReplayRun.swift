@@ -62,7 +62,10 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
       follower.ordinal &+= 1
       let time = batch.time[row]
       if time >= replay.model.nextDue { replay.advance(to: time) }
-      if time >= follower.nextDue, isFollowing { follower.advance(to: time, &pages) }
+      if isFollowing {
+        follower.note(time: time)
+        if time >= follower.nextDue { follower.advance(to: time, &pages) }
+      }
       switch batch.kind[row] {
       case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode: allocation(batch, row)
       case .kfree, .kmemCacheFree: free(batch, row)

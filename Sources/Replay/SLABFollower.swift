@@ -24,7 +24,6 @@ struct SLABFollower: ~Copyable {
   var unseen: UnseenAllocations
   let infersUnseen: Bool
   var ordinal: UInt64 = 0
-  var time: UInt64 = 0
 
   // By number of object: whether it is handed out.
   var isOut: [Bool] = []

@@ -65,6 +65,8 @@ public struct TraceSurvey: ~Copyable {
   private var lastBlocks: [(page: UInt64, isReclaimable: Bool)] = []
   private var reclaimableNodes = Set<Int32>()
   private let reclaimableType: UInt8
+  // SLOB: by site, all bits of its objects' addresses, and how many objects there were.
+  private var addressBits: [(bits: UInt64, count: Int)] = []
   /// Whether objects of different caches share pages (SLOB), so that neighbours tell nothing.
   private let sharesPages: Bool
 
@@ -122,6 +124,11 @@ public struct TraceSurvey: ~Copyable {
     if batch.flags[row].contains(.accounted) { sawAccounted = true }
     let address = batch.address[row]
     let page = address >> pageShift
+    if sharesPages, node >= 0 {
+      while addressBits.count <= Int(node) { addressBits.append((0, 0)) }
+      addressBits[Int(node)].bits |= address
+      addressBits[Int(node)].count += 1
+    }
     objects.insert(address, ObjectFact(node: node, isLive: true, ordinal: ordinal))
     if let fact = pages.value(page) {
       if fact.node != node { observeNeighbours(node, fact.node) }
@@ -147,6 +154,19 @@ public struct TraceSurvey: ~Copyable {
   /// The caches whose slabs the kernel took as reclaimable (`SLAB_RECLAIM_ACCOUNT`), as far as slabs were taken.
   func reclaimableCaches() -> Set<CacheEvidence.Identity> {
     sharesPages ? [] : Set(reclaimableNodes.map { identity(node: $0) })
+  }
+
+  /// The alignment of each cache's objects in bytes, judged by all their addresses, where caches share pages.
+  func alignments() -> [CacheEvidence.Identity: Int] {
+    var bits: [CacheEvidence.Identity: (bits: UInt64, count: Int)] = [:]
+    for (site, seen) in addressBits.enumerated() where seen.count > 0 {
+      let known = bits[identity(node: Int32(site))] ?? (0, 0)
+      bits[identity(node: Int32(site))] = (known.bits | seen.bits, known.count + seen.count)
+    }
+    // A few objects may be aligned by chance, to a cache line or more than that.
+    return bits.compactMapValues {
+      $0.count < 4 ? nil : 1 << min($0.bits.trailingZeroBitCount, $0.count < 24 ? 6 : 12)
+    }
   }
 
   private mutating func observeNeighbours(_ node: Int32, _ other: Int32) {

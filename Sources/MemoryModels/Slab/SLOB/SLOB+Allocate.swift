@@ -6,10 +6,23 @@ extension SLOB {
   /// Follows `slob_alloc` and `__do_kmalloc_node` in mm/slob.c, Linux 6.1.
   public mutating func allocate(cache: Int, bytes: Int) -> AllocationOutcome {
     if bytes >= pageSize { return .needsSlab(order: orderOf(bytes)) }
-    let (alignment, offset) = placement(cache, bytes)
-    guard let object = find(bytes, alignment, offset) else { return .needsSlab(order: 0) }
+    guard let place = locate(cache: cache, bytes: bytes) else { return .needsSlab(order: 0) }
+    let wanted = units(bytes)
+    cut(place.page, place.previous, place.block, place.gap, wanted)
+    if pages[Int(place.page)].list != Self.noList { rotate(to: place.page, list: list(bytes)) }
     caches[cache].liveObjects += 1
-    return .object(object)
+    return .object(SlabObject(slab: place.page, index: UInt16(truncatingIfNeeded: place.start)))
+  }
+
+  /// Where a request would be served.
+  struct Location {
+    var page: Int32
+    /// The free block before it and the one it is cut from.
+    var previous: Int32
+    var block: Int32
+    /// Units between the block's start and the object's.
+    var gap: Int32
+    var start: Int32
   }
 
   /// Completes a request that was answered with `needsSlab` from the block at `base`.
@@ -28,11 +41,13 @@ extension SLOB {
     lists[list].missingUnits = .max
     pushFront(id, list: list)
     let (alignment, offset) = placement(cache, bytes)
-    let start = take(id, units(bytes), alignment, offset)
-    return SlabObject(slab: id, index: UInt16(truncatingIfNeeded: max(start, 0)))
+    guard let place = locate(on: id, units(bytes), alignment, offset) else { return SlabObject(slab: id, index: 0) }
+    cut(id, place.previous, place.block, place.gap, units(bytes))
+    return SlabObject(slab: id, index: UInt16(truncatingIfNeeded: place.start))
   }
 
-  func orderOf(_ bytes: Int) -> Int { Order.holding(bytes: UInt64(bytes), pageSize: UInt64(pageSize)) }
+  /// The order of the block for an object of a page or more.
+  public func orderOf(_ bytes: Int) -> Int { Order.holding(bytes: UInt64(bytes), pageSize: UInt64(pageSize)) }
 
   /// How a block is aligned, and which unit of it: both in units.
   @inline(__always)
@@ -50,7 +65,8 @@ extension SLOB {
   }
 
   /// The first page of the list that has room, from the page used last.
-  private mutating func find(_ bytes: Int, _ alignment: Int32, _ offset: Int32) -> SlabObject? {
+  mutating func locate(cache: Int, bytes: Int) -> Location? {
+    let (alignment, offset) = placement(cache, bytes)
     let list = list(bytes)
     let wanted = units(bytes)
     // An earlier search for less, with looser alignment, found nothing, and nothing as large was freed since.
@@ -61,15 +77,8 @@ extension SLOB {
     }
     var id = lists[list].head
     while id >= 0 {
-      let next = pages[Int(id)].next
-      if pages[Int(id)].largest >= wanted {
-        let start = take(id, wanted, alignment, offset)
-        if start >= 0 {
-          if pages[Int(id)].list != Self.noList { rotate(to: id, list: list) }
-          return SlabObject(slab: id, index: UInt16(truncatingIfNeeded: start))
-        }
-      }
-      id = next
+      if pages[Int(id)].largest >= wanted, let place = locate(on: id, wanted, alignment, offset) { return place }
+      id = pages[Int(id)].next
     }
     lists[list].missingUnits = wanted
     lists[list].missingAlignment = alignment
@@ -77,30 +86,28 @@ extension SLOB {
     return nil
   }
 
-  /// Takes units from the first free block of a page that has room; returns where they start, or −1.
-  /// Follows `slob_page_alloc` in mm/slob.c, Linux 6.1.
-  mutating func take(_ id: Int32, _ wanted: Int32, _ alignment: Int32, _ offset: Int32) -> Int32 {
+  /// The first free block of a page that has room. Follows `slob_page_alloc` in mm/slob.c, Linux 6.1.
+  private mutating func locate(on id: Int32, _ wanted: Int32, _ alignment: Int32, _ offset: Int32) -> Location? {
     var previous: Int32 = -1
     var current = pages[Int(id)].firstFree
     var largest: Int32 = 0
     while current >= 0 {
       let block = blocks[Int(current)]
-      let aligned = (block.start + offset + alignment - 1) / alignment * alignment - offset
-      let gap = aligned - block.start
+      let start = (block.start + offset + alignment - 1) / alignment * alignment - offset
+      let gap = start - block.start
       if block.units >= wanted + gap {
-        cut(id, previous, current, gap, wanted)
-        return aligned
+        return Location(page: id, previous: previous, block: current, gap: gap, start: start)
       }
       largest = max(largest, block.units)
       previous = current
       current = block.next
     }
     pages[Int(id)].largest = largest
-    return -1
+    return nil
   }
 
   /// Takes `wanted` units out of a free block, `gap` units after its start.
-  private mutating func cut(_ id: Int32, _ previous: Int32, _ current: Int32, _ gap: Int32, _ wanted: Int32) {
+  mutating func cut(_ id: Int32, _ previous: Int32, _ current: Int32, _ gap: Int32, _ wanted: Int32) {
     let block = blocks[Int(current)]
     let rest = block.units - gap - wanted
     if gap > 0 {
@@ -118,6 +125,6 @@ extension SLOB {
     }
     pages[Int(id)].freeUnits -= wanted
     freeUnits -= Int(wanted)
-    if pages[Int(id)].freeUnits == 0 { unlink(id) }
+    if pages[Int(id)].freeUnits == 0, !pages[Int(id)].isVague { unlink(id) }
   }
 }

@@ -8,12 +8,12 @@ extension SLOB {
     let id = Int(object.slab)
     caches[cache].liveObjects -= 1
     if bytes >= pageSize {
-      release(object.slab, cache: cache)
+      dropPage(object.slab, cache: cache)
       return
     }
     let count = units(bytes)
     if pages[id].freeUnits + count == unitsPerPage {
-      releasePage(object.slab, cache)
+      dropPage(object.slab, cache: cache)
       return
     }
     freeUnits += Int(count)
@@ -40,7 +40,7 @@ extension SLOB {
     if units >= lists[list].missingUnits { lists[list].missingUnits = .max }
   }
 
-  private mutating func releasePage(_ id: Int32, _ cache: Int) {
+  mutating func dropPage(_ id: Int32, cache: Int) {
     unlink(id)
     freeUnits -= Int(pages[Int(id)].freeUnits)
     var block = pages[Int(id)].firstFree

@@ -23,7 +23,7 @@ extension SLOB {
       }
       expect(end <= unitsPerPage, "page \(id): a free block ends at unit \(end)")
       expect(sum == page.freeUnits, "page \(id): \(page.freeUnits) free units, found \(sum)")
-      expect(sum > 0 && sum < unitsPerPage, "page \(id): on a list with \(sum) free units")
+      expect((sum > 0 || page.isVague) && sum < unitsPerPage, "page \(id): on a list with \(sum) free units")
       expect(largest <= page.largest, "page \(id): a block of \(largest) units, noted as at most \(page.largest)")
       total += Int(sum)
     }

@@ -21,6 +21,8 @@ public struct SLOB: ~Copyable {
     var previous: Int32 = -1
     /// The list of partly free pages it is on; `noList` when it is on none.
     var list: UInt8 = SLOB.noList
+    /// Whether it is from before a trace: some of its free units are not known.
+    var isVague = false
     /// Order of the block; `unused` when the record is not in use.
     var order: UInt8 = SLOB.unused
   }
