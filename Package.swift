@@ -36,14 +36,15 @@ let package = Package(
     library("KernelTypes"),
     library("TraceEvents", ["KernelTypes"]),
     library("TraceInput", ["TraceEvents", "KernelTypes", "CZstd", "CZlib"]),
+    library("ProcSnapshots", ["KernelTypes", "CZstd"]),
     library("MemoryModels", ["KernelTypes"]),
     library("Replay", ["TraceEvents", "MemoryModels", "KernelTypes"]),
-    library("Analysis", ["Replay", "TraceEvents", "KernelTypes"]),
-    library("Reports", ["Analysis", "Replay", "TraceEvents", "KernelTypes"]),
+    library("Analysis", ["Replay", "ProcSnapshots", "MemoryModels", "TraceEvents", "KernelTypes"]),
+    library("Reports", ["Analysis", "ProcSnapshots", "Replay", "TraceEvents", "KernelTypes"]),
     library(
       "KmemreplayCLI",
       [
-        "Reports", "Analysis", "Replay", "MemoryModels", "TraceInput", "TraceEvents", "KernelTypes",
+        "Reports", "Analysis", "Replay", "ProcSnapshots", "MemoryModels", "TraceInput", "TraceEvents", "KernelTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -54,10 +55,11 @@ let package = Package(
     tests("KernelTypes"),
     tests("TraceEvents"),
     tests("TraceInput"),
+    tests("ProcSnapshots", ["KernelTypes"]),
     tests("MemoryModels"),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),
-    tests("Analysis", ["Replay", "TraceInput", "TraceEvents", "KernelTypes"]),
-    tests("Reports", ["Analysis", "TraceEvents", "KernelTypes"], exclude: ["Snapshots"]),
+    tests("Analysis", ["Replay", "ProcSnapshots", "TraceInput", "TraceEvents", "KernelTypes"]),
+    tests("Reports", ["Analysis", "ProcSnapshots", "TraceEvents", "KernelTypes"], exclude: ["Snapshots"]),
     tests("KmemreplayCLI", ["TraceEvents", "KernelTypes"]),
   ],
   swiftLanguageModes: [.v6]

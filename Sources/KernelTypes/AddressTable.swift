@@ -1,7 +1,8 @@
 /// A hash table from 64-bit addresses (or page frames) to small plain values, for the hot loops.
 ///
 /// Open addressing with linear probing and backward-shift deletion: no tombstones, so the cost does not rise with the
-/// number of operations, and memory follows the number of entries held at once. Any key but `UInt64.max` can be stored.
+/// number of operations, and memory follows the number of entries held at once. The key `UInt64.max`, which is no address,
+/// is never stored.
 ///
 /// - Complexity: O(1) for each operation; iteration order depends only on the operations made.
 @frozen
@@ -53,8 +54,9 @@ public struct AddressTable<Value: BitwiseCopyable>: ~Copyable {
     var position = home(tag)
     while true {
       let found = slots[position].tag
-      if found == tag { return position }
+      // Before the comparison with the tag, which is 0 too for the one key that can't be stored.
       if found == 0 { return -1 }
+      if found == tag { return position }
       position = (position &+ 1) & mask
     }
   }
@@ -75,6 +77,7 @@ public struct AddressTable<Value: BitwiseCopyable>: ~Copyable {
   @inlinable
   public mutating func insert(_ key: UInt64, _ value: Value) -> Value? {
     let tag = key &+ 1
+    if tag == 0 { return nil }
     var position = home(tag)
     while true {
       let found = slots[position].tag

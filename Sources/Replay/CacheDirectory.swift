@@ -28,6 +28,13 @@ struct CacheDirectory: ~Copyable {
   /// Added to a cache that is only the likeliest, because objects of several caches come from that place.
   static let isDivided: Int32 = 1 << 30
 
+  // No kernel has so many caches or caches times CPUs; a damaged trace may seem to.
+  private static let cacheLimit = 8192
+  private static let stateLimit = 1 << 22
+
+  private let limit: Int
+  /// Requests that no cache could be made for, because there were too many already.
+  private(set) var unserved: UInt64 = 0
   private(set) var entries: [Entry] = []
   private(set) var evidence: CacheEvidence
   var classifier: RequestClassifier
@@ -51,6 +58,7 @@ struct CacheDirectory: ~Copyable {
     reclaimable = survey.reclaimableCaches()
     alignments = survey.alignments()
     evidence = survey.evidence
+    limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
   }
@@ -74,7 +82,7 @@ struct CacheDirectory: ~Copyable {
     if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
     let size = classifier.classes.sizes[sizeClass]
     let cache = make(.kmalloc(sizeClass: sizeClass, variant: slot & 7), tracedSize: size, objectSize: size)
-    kmallocCaches[slot] = cache
+    if cache >= 0 { kmallocCaches[slot] = cache }
     return cache
   }
 
@@ -88,10 +96,12 @@ struct CacheDirectory: ~Copyable {
     if siteCaches[site] >= 0 { return siteCaches[site] }
     let divided = evidence.isDivided(site: site) ? Self.isDivided : 0
     let identity = translated(evidence.identity(site: site))
-    let cache = make(identity, tracedSize: Int(allocated), objectSize: Int(requested))
+    let cache = make(identity, tracedSize: Int(allocated), objectSize: Int(clamping: requested))
+    if cache < 0 { return cache }
     if !fits(entries[Int(cache)], Int(allocated)) {
       // A name that serves two sizes is two caches (one was destroyed, or names were cut short).
-      let other = make(.site(site), tracedSize: Int(allocated), objectSize: Int(requested))
+      let other = make(.site(site), tracedSize: Int(allocated), objectSize: Int(clamping: requested))
+      if other < 0 { return other }
       siteCaches[site] = other | divided
       return other | divided
     }
@@ -122,6 +132,10 @@ struct CacheDirectory: ~Copyable {
 
   private mutating func make(_ identity: CacheEvidence.Identity, tracedSize: Int, objectSize: Int) -> Int32 {
     if let known = identityCaches[identity] { return known }
+    if entries.count >= limit {
+      unserved += 1
+      return Self.notServed
+    }
     let cache = Int32(entries.count)
     let name = name(of: identity, tracedSize)
     let description: CacheDescription

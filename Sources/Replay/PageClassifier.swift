@@ -154,7 +154,7 @@ struct PageClassifier: ~Copyable {
       var part = block
       part.order = UInt8(order)
       if part.modelFrame != Self.noFrame { part.modelFrame += Order.pages(order) }
-      blocks.insert(frame + Order.pages(order), part)
+      blocks.insert(frame &+ Order.pages(order), part)
     }
   }
 
@@ -174,14 +174,14 @@ struct PageClassifier: ~Copyable {
         let half = Order.pages(size)
         var part = block
         part.order = UInt8(size)
-        if frame >= start + half {
+        if frame &- start >= half {
           part.modelFrame = model
           blocks.insert(start, part)
-          start += half
+          start &+= half
           if model != Self.noFrame { model += half }
         } else {
           part.modelFrame = model == Self.noFrame ? model : model + half
-          blocks.insert(start + half, part)
+          blocks.insert(start &+ half, part)
         }
       }
       var part = block

@@ -20,7 +20,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
   var lastTime: UInt64 = 0
   var marks: [ReplayMoment] = []
   var omittedMarks: UInt64 = 0
-  var timeline = Timeline()
+  var timeline = EvenMoments<ReplayMoment>()
   var freesOfNull: UInt64 = 0
   var freesOfZeroSize: UInt64 = 0
   var unpairedAllocations: UInt64 = 0

@@ -93,4 +93,11 @@ struct AddressTableTests {
     }
     #expect(orders[0] == orders[1] && orders[0].count == 333)
   }
+
+  @Test func theOneKeyThatIsNoAddressIsNeverThere() {
+    var table = AddressTable(filler: 7)
+    let inserted = table.insert(.max, 1)
+    let (value, isThere, removed, count) = (table.value(.max), table.contains(.max), table.remove(.max), table.count)
+    #expect(inserted == nil && value == nil && !isThere && removed == nil && count == 0)
+  }
 }

@@ -29,6 +29,9 @@ public enum SampleTraces {
   /// The path of a capture's text, such as that of `6.1-slub-smp1-boot`.
   public static func path(_ name: String) -> String { folder + name + "/trace.txt.zst" }
 
+  /// The path of any file there.
+  public static func file(_ name: String) -> String { folder + name }
+
   /// The path of an expected result.
   public static func expected(_ name: String) -> String { folder + "expected/" + name }
 }

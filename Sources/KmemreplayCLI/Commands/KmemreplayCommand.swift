@@ -14,6 +14,7 @@ struct KmemreplayCommand: ParsableCommand {
       """,
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
-      InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, BenchReadCommand.self,
+      InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
+      SnapshotCommand.self, BenchReadCommand.self,
     ])
 }

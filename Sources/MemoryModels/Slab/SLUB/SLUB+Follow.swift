@@ -25,7 +25,7 @@ extension SLUB {
   /// The address of an object.
   public func address(of object: SlabObject) -> UInt64 {
     let slab = slabs[Int(object.slab)]
-    return slab.base + UInt64(object.index) * UInt64(caches[Int(slab.cache)].geometry.slotSize)
+    return slab.base &+ UInt64(object.index) &* UInt64(caches[Int(slab.cache)].geometry.slotSize)
   }
 
   /// The object of a slab that starts at `address`; `nil` when no object starts there.

@@ -36,7 +36,7 @@ public struct SLUB: ~Copyable {
     /// Objects handed out, as the kernel counts it: all of them while a CPU holds the rest (`slab->inuse`).
     var inUse: UInt16 = 0
     var objects: UInt16 = 0
-    var cache: UInt16 = 0
+    var cache: Int32 = 0
     var cpu: UInt16 = 0
     var place: Place = .unused
     var order: UInt8 = 0
@@ -142,7 +142,7 @@ public struct SLUB: ~Copyable {
     slab.base = base
     slab.links = start
     slab.objects = UInt16(objects)
-    slab.cache = UInt16(cache)
+    slab.cache = Int32(cache)
     slab.order = UInt8(order)
     slab.place = .full
     slabs[Int(id)] = slab

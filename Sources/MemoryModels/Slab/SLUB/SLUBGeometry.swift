@@ -15,13 +15,16 @@ public struct SLUBGeometry: Hashable, Sendable {
   /// The limit of a CPU's partial list: slabs or free objects, as the policy counts them; 0 when there is no such list.
   public let perCPUPartialLimit: Int
 
+  /// The most objects a slab can have: the kernel counts them in 15 bits (`MAX_OBJS_PER_PAGE`).
+  static let maximumObjects = 32767
+
   /// The geometry of objects `slotSize` bytes apart under a profile's SLUB policy.
   public init(slotSize: Int, profile: KernelProfile) {
     let policy = profile.slub
     self.slotSize = slotSize
     let order = Self.order(slotSize: slotSize, profile: profile)
     self.order = order
-    objectsPerSlab = max((profile.pageSize << order) / slotSize, 1)
+    objectsPerSlab = min(max((profile.pageSize << order) / slotSize, 1), Self.maximumObjects)
     minimumOrder = Order.holding(bytes: UInt64(slotSize), pageSize: UInt64(profile.pageSize))
     minimumPartial = min(max(Self.floorLog2(slotSize) / 2, 5), 10)
     let objects =
@@ -54,6 +57,9 @@ public struct SLUBGeometry: Hashable, Sendable {
     let pageSize = profile.pageSize
     var wanted = policy.minimumObjects
     if wanted == 0 { wanted = 4 * (floorLog2(profile.cpuCount) + 2) }
+    if (pageSize << policy.minimumOrder) / slotSize > maximumObjects {
+      return Order.holding(bytes: UInt64(slotSize * maximumObjects), pageSize: UInt64(pageSize)) - 1
+    }
     let smallest = Order.holding(bytes: UInt64(slotSize), pageSize: UInt64(pageSize))
     switch policy.orderRule {
     case .decreasingObjects:

@@ -1,15 +1,23 @@
-/// Moments of a replay at even distances, few enough to draw, however long the trace is.
-struct Timeline {
-  /// At most so many moments are kept; when there are more, every other one is dropped and the distance doubles.
-  static let limit = 512
+/// Something that happened at a moment of a trace.
+public protocol TimedMoment: Sendable {
+  /// Nanoseconds since the trace's first event.
+  var atNanoseconds: UInt64 { get }
+}
 
-  private(set) var moments: [ReplayMoment] = []
+extension ReplayMoment: TimedMoment {}
+
+/// Moments of a replay at even distances, few enough to draw, however long the trace is.
+struct EvenMoments<Moment: TimedMoment> {
+  /// At most so many moments are kept; when there are more, every other one is dropped and the distance doubles.
+  static var limit: Int { 512 }
+
+  private(set) var moments: [Moment] = []
   private var step: UInt64 = 1_000_000
   private var next: UInt64 = 0
 
   func isDue(_ elapsed: UInt64) -> Bool { elapsed >= next }
 
-  mutating func add(_ moment: ReplayMoment) {
+  mutating func add(_ moment: Moment) {
     if moments.count == Self.limit {
       moments = moments.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
       step *= 2

@@ -1,0 +1,105 @@
+import Analysis
+import ArgumentParser
+import KernelTypes
+import ProcSnapshots
+import Replay
+import Reports
+import TraceEvents
+
+/// `frag`: free memory by order over a trace, and who broke it up.
+struct FragCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "frag",
+    abstract: "How fragmented free memory is, over a trace's page events.",
+    discussion: """
+      Example: kmemreplay frag trace.txt --before before/ --after after/
+
+      Which pages were free at the start comes from the kpageflags of a snapshot from before. Without one, the trace's \
+      own first events tell, and --after tells for pages that nobody touched. Its buddyinfo also grades the result. \
+      A directory of /proc files in the trace's place gives the snapshot's own fragmentation, as `snapshot` does.
+      """)
+
+  @OptionGroup(title: "Input") var input: InputOptions
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @Option(
+    name: .long, help: ArgumentHelp("A snapshot from when the trace began (directory, tar, tar.zst).", valueName: "dir")
+  )
+  var before: String?
+
+  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --before means.", valueName: "label"))
+  var beforeLabel: String?
+
+  @Option(name: .long, help: ArgumentHelp("A snapshot from when the trace ended.", valueName: "dir"))
+  var after: String?
+
+  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --after means.", valueName: "label"))
+  var afterLabel: String?
+
+  func validate() throws {
+    try output.require([.text, .json, .markdown], command: "frag")
+    if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
+    if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
+  }
+
+  func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    if SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
+    let destination = try output.openDestination(environment, input: input.trace)
+    let before = try before.map { try Self.read($0, beforeLabel) }
+    let after = try after.map { try Self.read($0, afterLabel) }
+    let open = environment.openRepeatedly(input.trace)
+
+    var batch = EventBatch()
+    var first = TraceRun(input, environment, reading: try open())
+    var survey = FrameSurvey()
+    while try first.next(&batch) != nil { survey.consume(batch) }
+    try requirePageEvents(survey)
+    let profile = first.profile.kernelProfile
+    let map = FragmentationStart.map(survey: survey, before: before, after: after, profile: profile)
+    var second = TraceRun(input, environment, reading: try open())
+    var replay = FragmentationReplay(
+      map: map, policy: profile.pageAllocator, strings: second.strings, stacks: second.stacks)
+    while let parts = try second.next(&batch) {
+      for part in parts where part.phase != .after {
+        replay.consume(batch, rows: part.rows, isInside: part.phase == .inside)
+      }
+    }
+    let findings = FragmentationFindings(
+      start: FragmentationStart.kind(before: before, after: after), outcome: replay.finish(),
+      policy: profile.pageAllocator, after: after)
+    let subject = try second.finish(pairing: PairingCounts())
+    let report = FragmentationReport(subject: subject, findings: findings, top: output.top)
+    switch output.format {
+    case .json: try destination.write(try report.json())
+    case .markdown: try destination.write(report.markdown())
+    case .text, .html, .csv: try destination.write(report.text())
+    }
+    return second.status(subject, environment)
+  }
+
+  /// A directory in the trace's place: the snapshot's own zones and indices.
+  private func snapshotAlone(_ environment: CommandEnvironment) throws -> ExitStatus {
+    var arguments = [input.trace, "--format", output.format.rawValue]
+    if let file = output.output { arguments += ["--output", file] }
+    if let top = output.top { arguments += ["--top", "\(top)"] }
+    if input.strict { arguments.append("--strict") }
+    return try SnapshotCommand.parse(arguments).run(in: environment)
+  }
+
+  private static func read(_ path: String, _ label: String?) throws -> Snapshot {
+    do throws(SnapshotError) {
+      return try SnapshotReader.read(path: path, label: label)
+    } catch {
+      throw CommandFailure(SafeText.printable(error.description))
+    }
+  }
+
+  private func requirePageEvents(_ survey: borrowing FrameSurvey) throws {
+    if survey.lockedEvents > 0 { return }
+    let found =
+      survey.allocationEvents > 0 ? "mm_page_alloc events, but no mm_page_alloc_zone_locked" : "no page events"
+    throw CommandFailure(
+      "\(input.trace): has \(found): free blocks can't be followed. Record all of events/kmem: "
+        + "`trace-cmd record -e kmem`")
+  }
+}

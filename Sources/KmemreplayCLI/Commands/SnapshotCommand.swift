@@ -1,0 +1,94 @@
+import Analysis
+import ArgumentParser
+import ProcSnapshots
+import Reports
+
+/// `snapshot`: what a machine had, by the files it kept.
+struct SnapshotCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "What a machine had: its /proc and sysfs files, cross-checked and explained.",
+    discussion: """
+      Example: kmemreplay snapshot before.tar.zst --diff after.tar.zst
+
+      The snapshot is a directory (such as /proc itself), a .tar or .tar.zst of one, or a single file. Files are found by \
+      their names: buddyinfo, pagetypeinfo, zoneinfo, meminfo, slabinfo, vmstat, vmallocinfo, iomem, swaps, kpageflags, \
+      extfrag_index, sys_vm.txt (grep -r . /proc/sys/vm), sys_kernel_slab.txt and others; any of them is enough.
+      """)
+
+  @Argument(help: "A directory, a .tar or .tar.zst of one, or kernel files.")
+  var snapshot: [String]
+
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Which of several snapshots: a directory's name (after), a label (t0 of t0.buddyinfo), or both (mini/t0).",
+      valueName: "label"))
+  var label: String?
+
+  @Option(name: .long, help: ArgumentHelp("Show what changed from the snapshot to this one.", valueName: "snapshot"))
+  var diff: String?
+
+  @Option(
+    name: .long, help: ArgumentHelp("The label in --diff's snapshot (default: that of --label).", valueName: "label"))
+  var diffLabel: String?
+
+  @Flag(name: .long, help: "Exit with 2 if a file was damaged or unusable; the report is still written.")
+  var strict = false
+
+  func validate() throws {
+    if snapshot.contains("-") {
+      throw ValidationError("A snapshot's files are told by their names; standard input has none.")
+    }
+    try output.require([.text, .json, .markdown], command: "snapshot")
+    if diffLabel != nil, diff == nil {
+      throw ValidationError("--diff-label chooses in --diff's snapshot; give --diff.")
+    }
+  }
+
+  func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    let destination = try output.openDestination(environment, input: snapshot.first ?? "")
+    let first = try read(snapshot, label: label)
+    if let diff {
+      let second = try read([diff], label: diffLabel ?? label)
+      let report = SnapshotDifferenceReport(before: first, after: second, top: output.top)
+      switch output.format {
+      case .json: try destination.write(try report.json())
+      case .markdown: try destination.write(report.markdown())
+      case .text, .html, .csv: try destination.write(report.text())
+      }
+      return status([first, second], environment)
+    }
+    let report = SnapshotReport(findings: first, top: output.top)
+    switch output.format {
+    case .json: try destination.write(try report.json())
+    case .markdown: try destination.write(report.markdown())
+    case .text, .html, .csv: try destination.write(report.text())
+    }
+    return status([first], environment)
+  }
+
+  private func read(_ paths: [String], label: String?) throws -> SnapshotFindings {
+    do throws(SnapshotError) {
+      let snapshot = try SnapshotReader.read(paths: paths, label: label)
+      if snapshot.present.isEmpty, let first = snapshot.unusable.first { throw first.error }
+      return SnapshotFindings(snapshot)
+    } catch {
+      throw CommandFailure(SafeText.printable(error.description))
+    }
+  }
+
+  private func status(_ all: [SnapshotFindings], _ environment: CommandEnvironment) -> ExitStatus {
+    let hasLoss = all.contains { findings in
+      !findings.snapshot.unusable.isEmpty || findings.snapshot.archiveError != nil
+        || findings.snapshot.present.values.contains { !$0.isNone }
+    }
+    guard strict, hasLoss else { return .done }
+    try? environment.errors.write(
+      "kmemreplay: \(all.map(\.snapshot.name).joined(separator: ", ")): files were damaged or unusable (--strict); the report says which\n"
+    )
+    return .failed
+  }
+}

@@ -1,0 +1,64 @@
+import Analysis
+import Replay
+
+extension FragmentationReport {
+  private static let footing = """
+    Replayed: free blocks from the trace's page events, frames as the trace has them. Indices are the kernel's: -1.000 would
+    succeed; towards 0 a request fails for lack of memory, towards 1 for fragmentation (extfrag_threshold: 0.500).
+    """
+
+  private var comparisonNote: String {
+    let equal = findings.comparisons.reduce(0) { $0 + $1.equalOrders }
+    let all = findings.comparisons.reduce(0) { $0 + $1.observed.count }
+    let pages = findings.comparisons.map(\.pageDifference).reduce(0, +)
+    return
+      "\(equal) of \(all) counts are equal; free pages differ by \(Units.count(pages)). The snapshot is a little later."
+  }
+
+  private var nextSteps: NextSteps {
+    var steps = NextSteps()
+    steps.add("kmemreplay snapshot DIR", "what a machine's own files say, with advice")
+    steps.add("kmemreplay replay \(subject.nameForShell)", "what slabs take of it")
+    return steps
+  }
+
+  private var sections: [(title: String, table: TextTable, note: String)] {
+    var sections: [(String, TextTable, String)] = [("Free memory at the end, by order", zoneTable, "")]
+    if !findings.comparisons.isEmpty { sections.append(("Replayed and observed", comparisonTable, comparisonNote)) }
+    if !availabilityTable.rows.isEmpty { sections.append(("When orders ran out", availabilityTable, "")) }
+    if !outcome.steals.isEmpty { sections.append(("Fallbacks between migrate types", stealTable, "")) }
+    if !outcome.breakers.isEmpty {
+      let note = Units.count(
+        outcome.brokenPageblocks, "block of pageblock size or above was", "blocks of pageblock size or above were")
+      sections.append(("Who broke the large blocks", breakerTable, note + " broken up for smaller requests."))
+    }
+    if !outcome.marks.isEmpty { sections.append(("At the trace's markers", markTable, "")) }
+    return sections
+  }
+
+  /// The report for people at a terminal.
+  public func text() -> String {
+    var text = answer + "\n" + ReportHeading.source(subject) + "\n" + startNote + "\n\n"
+    for section in sections {
+      text += section.table.text()
+      if !section.note.isEmpty { text += "  " + section.note + "\n" }
+      text += "\n"
+    }
+    text += QualityText.section(subject.quality)
+    for line in inferred { text += "  " + line + "\n" }
+    return text + "\n" + Self.footing + "\n\n" + nextSteps.text()
+  }
+
+  /// The report as GitHub-flavoured Markdown.
+  public func markdown() -> String {
+    var text = "# Fragmentation\n\n" + answer.split(separator: "\n").joined(separator: "  \n") + "\n\n"
+    text += SafeText.markdown(ReportHeading.source(subject)) + "\n\n" + startNote + "\n\n"
+    for section in sections {
+      text += "## \(section.title)\n\n" + section.table.markdown() + "\n"
+      if !section.note.isEmpty { text += section.note + "\n\n" }
+    }
+    text += QualityText.markdown(subject.quality)
+    for line in inferred { text += "- " + line + "\n" }
+    return text + "\n" + Self.footing + "\n\n" + nextSteps.markdown()
+  }
+}
