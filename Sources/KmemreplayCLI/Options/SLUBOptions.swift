@@ -13,6 +13,9 @@ struct SLUBOptions: ParsableArguments {
     name: .long, help: ArgumentHelp("SLUB's slub_min_objects (default: by the number of CPUs).", valueName: "n"))
   var slubMinObjects: Int?
 
+  @Flag(name: .long, help: "SLUB without lists of partly used slabs per CPU (CONFIG_SLUB_CPU_PARTIAL off).")
+  var slubNoCpuPartial = false
+
   func validate() throws {
     for (name, value) in [("--slub-min-order", slubMinOrder), ("--slub-max-order", slubMaxOrder)] {
       if let value, !(0...10).contains(value) {
@@ -32,5 +35,6 @@ struct SLUBOptions: ParsableArguments {
     if let slubMinOrder { profile.slub.minimumOrder = slubMinOrder }
     if let slubMaxOrder { profile.slub.maximumOrder = slubMaxOrder }
     if let slubMinObjects { profile.slub.minimumObjects = slubMinObjects }
+    if slubNoCpuPartial { profile.slub.hasPerCPUPartial = false }
   }
 }
