@@ -16,6 +16,8 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
   let caches: UnsafeMutablePointer<Int32>
   let batchCapacity: Int
 
+  // The caches that the follower has.
+  private var followedCaches = 0
   private(set) var firstTime: UInt64?
   var lastTime: UInt64 = 0
   var marks: [ReplayMoment] = []
@@ -100,7 +102,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     }
     let isDivided = cache >= CacheDirectory.isDivided
     if isDivided { cache -= CacheDirectory.isDivided }
-    if Int(cache) >= replay.model.cacheCount { replay.addCaches(directory) }
+    if Int(cache) >= replay.cacheCount { replay.addCaches(directory) }
     if isFollowing { follow(batch, row, Int(cache), cpu, claim, isDivided) }
     replay.allocate(address, requested: batch.requestedBytes[row], cache: cache, cpu: cpu)
   }
@@ -110,7 +112,10 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     _ batch: borrowing EventBatch, _ row: Int, _ cache: Int, _ cpu: Int, _ claim: PageClassifier.Claim?,
     _ isDivided: Bool
   ) {
-    if cache >= follower.cacheCount { follower.addCaches(directory, &pages) }
+    if cache >= followedCaches {
+      follower.addCaches(directory, &pages)
+      followedCaches = directory.entries.count
+    }
     let kind = batch.kind[row]
     if kind == .kmalloc || kind == .kmallocNode {
       gradeSize(batch.requestedBytes[row], batch.allocatedBytes[row], cache)
@@ -127,7 +132,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
   private mutating func gradeSize(_ requested: UInt64, _ allocated: UInt64, _ cache: Int) {
     let size =
       cache >= 0
-      ? UInt64(replay.model.bytes(cache: cache, requested: requested))
+      ? UInt64(replay.bytes(cache: cache, requested: requested))
       : UInt64(profile.pageSize) << UInt64(Order.holding(bytes: requested, pageSize: UInt64(profile.pageSize)))
     follower.grades.allocatedBytes.count(allocated == size)
   }

@@ -9,6 +9,8 @@ protocol ReplayedModel: ~Copyable {
   mutating func add(_ cache: CacheDescription)
   /// What the kernel would report as `bytes_alloc`.
   func bytes(cache: Int, requested: UInt64) -> Int
+  /// Whether that is the same for all requests of a cache.
+  static var hasFixedSlots: Bool { get }
   /// `bytes` are what `bytes(cache:requested:)` says.
   mutating func allocate(cache: Int, bytes: Int, cpu: Int) -> AllocationOutcome
   mutating func addSlab(cache: Int, bytes: Int, cpu: Int, base: UInt64, order: Int) -> SlabObject
@@ -54,6 +56,7 @@ extension SLUB: ReplayedModel {
   mutating func add(_ cache: CacheDescription) { _ = addCache(name: cache.name, slotSize: cache.slotSize) }
 
   @inline(__always)
+  static var hasFixedSlots: Bool { true }
   func bytes(cache: Int, requested: UInt64) -> Int { geometry(cache: cache).slotSize }
 
   @inline(__always)
@@ -78,6 +81,7 @@ extension SLAB: ReplayedModel {
   mutating func add(_ cache: CacheDescription) { _ = addCache(cache) }
 
   @inline(__always)
+  static var hasFixedSlots: Bool { true }
   func bytes(cache: Int, requested: UInt64) -> Int { geometry(cache: cache).slotSize }
 
   @inline(__always)
@@ -104,6 +108,7 @@ extension SLOB: ReplayedModel {
   mutating func add(_ cache: CacheDescription) { _ = addCache(cache) }
 
   @inline(__always)
+  static var hasFixedSlots: Bool { false }
   func bytes(cache: Int, requested: UInt64) -> Int { allocatedBytes(cache: cache, requested: requested) }
 
   @inline(__always)

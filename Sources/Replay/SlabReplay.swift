@@ -25,6 +25,9 @@ struct SlabReplay<Model: ReplayedModel & ~Copyable>: ~Copyable {
   var live = AddressTable(
     filler: LiveObject(object: .none, cache: 0, requested: 0, allocated: 0, frame: 0), minimumCapacity: 1024)
 
+  // By cache: the size of its slots, where that doesn't depend on the request. Asking the model for each request would
+  // copy it to the stack.
+  private var slotBytes: [Int] = []
   // By cache: what is live.
   private(set) var liveByCache: [Amount] = []
   private(set) var liveTotal = Amount()
@@ -47,9 +50,21 @@ struct SlabReplay<Model: ReplayedModel & ~Copyable>: ~Copyable {
   @inline(never)
   mutating func addCaches(_ directory: borrowing CacheDirectory) {
     while model.cacheCount < directory.entries.count {
-      model.add(directory.entries[model.cacheCount].description)
+      let cache = model.cacheCount
+      model.add(directory.entries[cache].description)
       liveByCache.append(Amount())
+      slotBytes.append(Model.hasFixedSlots ? model.bytes(cache: cache, requested: 0) : 0)
     }
+  }
+
+  /// The caches that the model has.
+  @inline(__always)
+  var cacheCount: Int { slotBytes.count }
+
+  /// Bytes that a request takes in a cache.
+  @inline(__always)
+  func bytes(cache: Int, requested: UInt64) -> Int {
+    Model.hasFixedSlots ? slotBytes[cache] : model.bytes(cache: cache, requested: requested)
   }
 
   /// One allocation by a cache, or by the page allocator (`CacheDirectory.large`).
@@ -59,7 +74,7 @@ struct SlabReplay<Model: ReplayedModel & ~Copyable>: ~Copyable {
       return
     }
     let object: SlabObject
-    let bytes = model.bytes(cache: Int(cache), requested: requested)
+    let bytes = bytes(cache: Int(cache), requested: requested)
     switch model.allocate(cache: Int(cache), bytes: bytes, cpu: cpu) {
     case .object(let found): object = found
     case .needsSlab(let order): object = grow(Int(cache), bytes, cpu, order)

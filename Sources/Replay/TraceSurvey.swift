@@ -300,6 +300,7 @@ public struct TraceSurvey: ~Copyable {
   /// Ends the pass: works out the caches.
   public mutating func finish() {
     let classifier = classifier
+    unseen.sort { ($0.address, $0.freedAt) < ($1.address, $1.freedAt) }
     // What only this pass needs makes room for the next.
     pages = AddressTable(filler: PageFact(node: 0, since: 0))
     objects = AddressTable(filler: ObjectFact(node: 0, isLive: false, ordinal: 0))

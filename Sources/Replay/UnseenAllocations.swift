@@ -21,8 +21,9 @@ struct UnseenAllocations: ~Copyable {
   // The next interval of each address.
   private var next = AddressTable(filler: Int32(0))
 
-  init(_ found: [UnseenAllocation]) {
-    intervals = found.sorted { ($0.address, $0.freedAt) < ($1.address, $1.freedAt) }
+  /// Takes intervals that are sorted by address, then time.
+  init(_ sorted: [UnseenAllocation]) {
+    intervals = sorted
     for index in intervals.indices.reversed() { next.insert(intervals[index].address, Int32(index)) }
   }
 
