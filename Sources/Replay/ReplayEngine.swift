@@ -81,21 +81,48 @@ private func makeDriver(
 ) -> any ReplayDriver {
   switch setup.allocator {
   case .slub:
-    RunDriver<SLUB, SlabFollower>(
+    SLUBDriver(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   case .slab:
-    RunDriver<SLAB, SLABFollower>(
+    SLABDriver(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   case .slob:
-    RunDriver<SLOB, SLOBFollower>(
+    SLOBDriver(
       ReplayRun(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
   }
 }
 
-private final class RunDriver<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower & ~Copyable>: ReplayDriver {
-  private var run: ReplayRun<Model, Follower>
+// One class for each allocator, not one generic class: the methods of a generic class that are reached through a
+// protocol are not specialised, and would run every event through witness tables.
 
-  init(_ run: consuming ReplayRun<Model, Follower>) { self.run = run }
+private final class SLUBDriver: ReplayDriver {
+  private var run: ReplayRun<SLUB, SlabFollower>
+
+  init(_ run: consuming ReplayRun<SLUB, SlabFollower>) { self.run = run }
+
+  func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
+    run.consume(batch, rows: rows, isInside: isInside)
+  }
+
+  func finish() -> ReplayOutcome { run.finish() }
+}
+
+private final class SLABDriver: ReplayDriver {
+  private var run: ReplayRun<SLAB, SLABFollower>
+
+  init(_ run: consuming ReplayRun<SLAB, SLABFollower>) { self.run = run }
+
+  func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
+    run.consume(batch, rows: rows, isInside: isInside)
+  }
+
+  func finish() -> ReplayOutcome { run.finish() }
+}
+
+private final class SLOBDriver: ReplayDriver {
+  private var run: ReplayRun<SLOB, SLOBFollower>
+
+  init(_ run: consuming ReplayRun<SLOB, SLOBFollower>) { self.run = run }
 
   func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
     run.consume(batch, rows: rows, isInside: isInside)
