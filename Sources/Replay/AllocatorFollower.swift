@@ -12,8 +12,6 @@ protocol AllocatorFollower: ~Copyable {
   /// Changes of slab pages since the first event: by the model's own decisions, and by what the trace shows.
   var predictedPages: Int64 { get }
   var observedPages: Int64 { get }
-  var cacheCount: Int { get }
-
   mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier)
   /// Where several caches are served from one place, the page may say which.
   func servingCache(_ slab: Int32, _ cache: Int) -> Int
@@ -40,8 +38,6 @@ extension AllocatorFollower where Self: ~Copyable {
 }
 
 extension SlabFollower: AllocatorFollower {
-  var cacheCount: Int { slub.cacheCount }
-
   @inline(__always)
   mutating func allocation(
     _ address: UInt64, requested: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?,

@@ -121,8 +121,6 @@ struct SLABFollower: ~Copyable {
 }
 
 extension SLABFollower: AllocatorFollower {
-  var cacheCount: Int { slab.cacheCount }
-
   @inline(never)
   mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slab.cacheCount < directory.entries.count {

@@ -83,8 +83,6 @@ struct SLOBFollower: ~Copyable {
 }
 
 extension SLOBFollower: AllocatorFollower {
-  var cacheCount: Int { slob.cacheCount }
-
   @inline(never)
   mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slob.cacheCount < directory.entries.count {

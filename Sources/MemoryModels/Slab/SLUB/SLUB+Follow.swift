@@ -61,12 +61,6 @@ extension SLUB {
   /// The order of a slab's block.
   public func order(ofSlab id: Int32) -> Int { Int(slabs[Int(id)].order) }
 
-  /// Whether no object of a slab is handed out.
-  public func isEmpty(slab id: Int32) -> Bool {
-    let slab = slabs[Int(id)]
-    return freeCount(id) == Int(slab.objects)
-  }
-
   /// The number of free objects in a slab, a CPU's private ones included.
   public func freeCount(_ id: Int32) -> Int {
     let slab = slabs[Int(id)]
