@@ -14,12 +14,12 @@ import Testing
   }
 
   @Test(arguments: [(3, 5), (4, 9), (5, 4), (6, 1)])
-  func anAreaHasAGuardPageAndIsReusedAfterThePurge(major: Int, minor: Int) throws {
+  func anAreaHasAGuardPageAndIsReusedAfterThePurge(major: Int, minor: Int) {
     var space = space(policy(major, minor))
-    let first = try #require(space.allocate(bytes: 5000))
-    #expect(first.start == base && first.size == 12_288)
-    let second = try #require(space.allocate(bytes: 4096))
-    #expect(second.start == base + 0x3000 && second.size == 8192)
+    let first = space.allocate(bytes: 5000)
+    #expect(first?.start == base && first?.size == 12_288)
+    let second = space.allocate(bytes: 4096)
+    #expect(second?.start == base + 0x3000 && second?.size == 8192)
     #expect(space.free(base) == true)
     #expect(space.allocate(bytes: 4096)?.start == base + 0x5000)
     space.purge()
@@ -32,7 +32,10 @@ import Testing
     #expect(policy(6, 1, cpus: 1).lazyPageLimit == 8192)
     var space = space(policy(6, 1), pages: 1 << 20)
     var areas: [UInt64] = []
-    for _ in 0..<5 { areas.append(try #require(space.allocate(bytes: 2047 << 12)).start) }
+    for _ in 0..<5 {
+      if let area = space.allocate(bytes: 2047 << 12) { areas.append(area.start) }
+    }
+    try #require(areas.count == 5)
     for area in areas.prefix(4) { space.free(area) }
     // 4 × 2048 pages are not more than the limit; the fifth is.
     #expect(space.waitingPages == 8192 && space.purges == 0)
@@ -40,7 +43,7 @@ import Testing
     #expect(space.waitingPages == 0 && space.purges == 1 && space.areas.isEmpty)
   }
 
-  @Test func olderKernelsSearchOnAfterTheLastArea() throws {
+  @Test func olderKernelsSearchOnAfterTheLastArea() {
     var old = space(policy(3, 5))
     var new = space(policy(6, 1))
     for _ in 0..<4 {
@@ -61,7 +64,7 @@ import Testing
     #expect(old.allocate(bytes: 4096)?.start == base + 0xB000, "a hole of exactly the remembered size is missed")
   }
 
-  @Test func mappingsOfDevicesAreAligned() throws {
+  @Test func mappingsOfDevicesAreAligned() {
     #expect(policy(6, 1).mappingAlignment(bytes: 65_536) == 65_536)
     #expect(policy(6, 1).mappingAlignment(bytes: 65_537) == 131_072)
     #expect(policy(3, 5).mappingAlignment(bytes: 65_536) == 131_072)
