@@ -81,7 +81,7 @@ import Testing
   @Test(arguments: [(3, 5), (6, 1)])
   func whateverIsAskedNothingOverlaps(major: Int, minor: Int) {
     var random = SeededGenerator(seed: 5)
-    var space = space(policy(major, minor), pages: 4096)
+    var space = space(policy(major, minor), pages: 768)
     var live: [UInt64] = []
     var refused = 0
     for step in 0..<6000 {

@@ -94,14 +94,14 @@ extension LayoutReport {
 
   private func choiceText(_ allocation: LayoutFindings.Allocation) -> String {
     switch allocation.route.choice {
-    case .kmallocOnly: return "kmalloc only: up to a page"
+    case .kmallocOnly: return "kmalloc: up to a page"
     case .vmalloc: return "vmalloc"
     case .refused: return "refused: over 2 GiB"
     case .kmallocThenVmalloc(let order):
       switch allocation.isBlockFree {
-      case true?: return "kmalloc: an order-\(order) block is free"
-      case false?: return "vmalloc, unless compaction is quick"
-      case nil: return order == 0 ? "kmalloc" : "kmalloc, or vmalloc without a free block"
+      case true?: return "kmalloc"
+      case false?: return "vmalloc, if compaction fails"
+      case nil: return order == 0 ? "kmalloc" : "kmalloc, else vmalloc"
       }
     }
   }
