@@ -1,6 +1,6 @@
 import CZlib
 import CZstd
-public import KernelTypes
+import KernelTypes
 public import TraceEvents
 
 /// Writes events as a Perfetto trace, the way `traced` lays one out: bundles of each CPU, round after round.
@@ -56,7 +56,8 @@ public struct PerfettoWriter {
 
   private static func zstd(_ plain: [UInt8]) -> [UInt8] {
     var packed = [UInt8](repeating: 0, count: ZSTD_compressBound(plain.count))
-    return Array(packed.prefix(ZSTD_compress(&packed, packed.count, plain, plain.count, 3)))
+    let count = ZSTD_compress(&packed, packed.count, plain, plain.count, 3)
+    return Array(packed.prefix(count))
   }
 
   /// Adds a `SystemInfo` packet.
@@ -84,11 +85,14 @@ public struct PerfettoWriter {
     addPacket(2, tree)
   }
 
-  /// Adds the synchronization marker.
+  /// Adds the packet with the synchronization marker, whose bytes are its last.
   public mutating func addMarker() {
-    addPacket(
-      36,
-      [0x82, 0x47, 0x7A, 0x76, 0xB2, 0x8D, 0x42, 0xBA, 0x81, 0xDC, 0x33, 0x32, 0x6D, 0x57, 0xA0, 0x79])
+    var packet: [UInt8] = []
+    packet.field(3, 9999)
+    packet.field(10, 1)
+    packet.field(
+      36, [0x82, 0x47, 0x7A, 0x76, 0xB2, 0x8D, 0x42, 0xBA, 0x81, 0xDC, 0x33, 0x32, 0x6D, 0x57, 0xA0, 0x79])
+    bytes.field(1, packet)
   }
 
   /// Adds events, in rounds of `roundCount`: in each the events of one CPU after those of the other.
@@ -166,6 +170,9 @@ public struct PerfettoWriter {
       number = 3
       payload.field(1, 0xFFFF_FFFF_8100_0000)
       payload.field(2, Array((trace.text(event.name) + "\n").utf8))
+    default:
+      // Not kmem events; a number that Perfetto uses for none of those either.
+      number = 900
     }
     var message: [UInt8] = []
     message.field(1, event.time)

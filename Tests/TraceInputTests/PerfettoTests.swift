@@ -8,7 +8,10 @@ import TraceEvents
 @Suite("Perfetto traces")
 struct PerfettoTests {
   /// A small real capture of two CPUs.
-  static let original = Result { try readAll(TraceInput.open(path: SampleTraces.path("6.1-slub-smp2-script-s20k"))) }
+  static func original() throws -> ReadTrace {
+    try readAll(TraceInput.open(path: SampleTraces.path("6.1-slub-smp2-script-s20k")))
+  }
+
   static let sites = AddressBook()
 
   static let bits = GFPBits(KernelVersion(6, 1))
@@ -41,7 +44,7 @@ struct PerfettoTests {
   ]
 
   static func write(
-    _ trace: ReadTrace, packing: PerfettoWriter.Packing = .none, roundCount: Int = 1000, marksEvery: Int = 0
+    _ trace: ReadTrace, packing: PerfettoWriter.Packing = .none, roundCount: Int = 1000
   ) -> [UInt8] {
     var writer = PerfettoWriter(packing: packing)
     writer.addSystemInfo(release: "6.1.192", cpuCount: 2)
@@ -49,8 +52,8 @@ struct PerfettoTests {
     for event in trace.events { threads[event.pid] = trace.text(event.comm) }
     writer.addThreads(threads.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
     writer.add(trace, roundCount: roundCount, gfp: number) { sites.address($0, trace) }
-    writer.addMarker()
     writer.flush()
+    writer.addMarker()
     return writer.bytes
   }
 
@@ -66,7 +69,7 @@ struct PerfettoTests {
 
   @Test("give the events of the text they were made of", arguments: [PerfettoWriter.Packing.none, .zlib, .zstd])
   func sameEvents(packing: PerfettoWriter.Packing) throws {
-    let original = try Self.original.get()
+    let original = try Self.original()
     let read = try readTrace(Self.write(original, packing: packing))
     #expect(read.context.container == .perfetto)
     #expect(read.context.kernelRelease == "6.1.192")
@@ -79,5 +82,179 @@ struct PerfettoTests {
       let found = Self.describe(right, read, Self.sites.site(read.text(right.callSite), original))
       try #require(wanted == found)
     }
+  }
+
+  @Test("are merged by time whatever the rounds they were written in", arguments: [1, 7, 100, 1 << 20])
+  func rounds(roundCount: Int) throws {
+    let original = try Self.original()
+    let read = try readTrace(Self.write(original, roundCount: roundCount))
+    #expect(read.statistics[.outOfOrder] == 0)
+    #expect(read.events.map(\.time) == original.events.map(\.time))
+    #expect(read.events.map(\.cpu) == original.events.map(\.cpu))
+  }
+
+  @Test("name tasks by process trees that come late, by command lines and by the scheduler")
+  func taskNames() throws {
+    var trace = try Self.original()
+    trace.events = Array(trace.events.prefix(4))
+    for (row, pid) in [Int32(0), 7, 8, 9].enumerated() {
+      trace.events[row].pid = pid
+      trace.events[row].cpu = 0
+    }
+    var writer = PerfettoWriter()
+    var bundle: [UInt8] = []
+    var renamed: [UInt8] = []
+    renamed.field(1, 8)
+    renamed.field(3, Array("renamed".utf8))
+    var event: [UInt8] = []
+    event.field(1, trace.events[0].time)
+    event.field(236, renamed)
+    bundle.field(2, event)
+    for event in trace.events { bundle.field(2, PerfettoWriter.message(event, trace, { _ in 0 }, { _ in 0x1000 })) }
+    writer.addPacket(1, bundle)
+    var process: [UInt8] = []
+    process.field(1, 7)
+    process.field(3, Array("/usr/bin/a-command-with-a-long-name".utf8))
+    process.field(3, Array("argument".utf8))
+    var tree: [UInt8] = []
+    tree.field(1, process)
+    writer.addPacket(2, tree)
+    let read = try readTrace(writer.bytes)
+    #expect(read.events.map { read.text($0.comm) } == ["<idle>", "a-command-with-", "renamed", "<...>"])
+    #expect(read.statistics.otherEvents.map { read.text($0.key) } == ["task_rename"])
+    #expect(read.statistics[.unknownEvents] == 1)
+  }
+
+  @Test("say what was lost, and where")
+  func losses() throws {
+    var writer = PerfettoWriter()
+    var bundle: [UInt8] = []
+    bundle.field(1, 3)
+    bundle.field(3, 1)
+    writer.addPacket(1, bundle)
+    for (phase, overrun) in [(UInt64(1), UInt64(5)), (2, 12)] {
+      var cpu: [UInt8] = []
+      cpu.field(1, 3)
+      cpu.field(3, overrun)
+      var stats: [UInt8] = []
+      stats.field(1, phase)
+      stats.field(2, cpu)
+      writer.addPacket(34, stats)
+    }
+    let read = try readTrace(writer.bytes)
+    #expect(read.statistics[.lostEvents] == 1)
+    #expect(read.statistics[.overwrittenEntries] == 7)
+    #expect(read.statistics.samples.first?.text == "CPU 3 lost events before this bundle")
+  }
+
+  @Test("of kernels before 4.1 identify pages without their frames")
+  func oldPages() throws {
+    var page: [UInt8] = []
+    page.field(1, 0)
+    page.field(2, 0xFFFF_EA00_0000_1000)
+    var event: [UInt8] = []
+    event.field(1, 5)
+    event.field(310, page)
+    var bundle: [UInt8] = []
+    bundle.field(2, event)
+    var writer = PerfettoWriter()
+    writer.addPacket(1, bundle)
+    let read = try readTrace(writer.bytes)
+    #expect(read.events.first?.address == 0xFFFF_EA00_0000_1000)
+    #expect(read.events.first?.flags.contains(.hashedPointer) == true)
+  }
+
+  @Test("name gfp flags as the kernel of the trace does")
+  func gfpNames() throws {
+    let old = try #require(GFPBits(KernelVersion(6, 1)))
+    let new = try #require(GFPBits(KernelVersion(6, 6)))
+    #expect(old.text(0xA20) == "GFP_ATOMIC")
+    #expect(new.text(0x820) == "GFP_ATOMIC")
+    #expect(old.text(0) == "none")
+    #expect(old.text(0xDC0) == "GFP_KERNEL|__GFP_ZERO")
+    #expect(old.text(0x1C20CA) == "GFP_TRANSHUGE_LIGHT")
+    #expect(old.text(0x4000_0CC0) == "GFP_KERNEL|0x40000000")
+    #expect(GFPBits(KernelVersion(4, 9)) == nil)
+    for (name, mask) in Self.masks where !["GFP_ATOMIC", "__GFP_KSWAPD_RECLAIM"].contains(name) {
+      #expect(new.text(mask) == name)
+    }
+  }
+}
+
+@Suite("Damaged Perfetto traces")
+struct DamagedPerfettoTests {
+  static func sample(_ packing: PerfettoWriter.Packing) throws -> [UInt8] {
+    var trace = try PerfettoTests.original()
+    trace.events = Array(trace.events.prefix(3000))
+    return PerfettoTests.write(trace, packing: packing, roundCount: 200)
+  }
+
+  @Test("that are cut keep every event before the cut and name the place")
+  func cuts() throws {
+    let whole = try Self.sample(.none)
+    let positions = try readTrace(whole).events.map(\.position).sorted()
+    var generator = SeededGenerator(seed: 1)
+    let cuts = (0..<300).map { _ in Int.random(in: 200..<whole.count, using: &generator) }
+    for cut in cuts {
+      let read = try readTrace(Array(whole.prefix(cut)))
+      let found = read.events.map(\.position).sorted()
+      let kept = positions.prefix { $0 < UInt64(cut) }
+      // The last event may be cut in two.
+      try #require(found == Array(kept) || found == Array(kept.dropLast()), "cut at \(cut)")
+      let place = read.statistics.samples.first { $0.counter == .truncatedEnd }?.location
+      if read.statistics[.truncatedEnd] > 0 {
+        guard case .byteOffset(let offset)? = place else {
+          Issue.record("cut at \(cut) has no place")
+          return
+        }
+        try #require(offset <= UInt64(cut))
+      }
+    }
+  }
+
+  @Test("with flipped bytes keep what lies before the damage", arguments: [PerfettoWriter.Packing.none, .zlib, .zstd])
+  func flips(packing: PerfettoWriter.Packing) throws {
+    let whole = try Self.sample(packing)
+    let count = try readTrace(whole).events.count
+    var generator = SeededGenerator(seed: 2)
+    var named = 0
+    for _ in 0..<400 {
+      var bytes = whole
+      let place = Int.random(in: 0..<bytes.count, using: &generator)
+      bytes[place] ^= UInt8.random(in: 1...255, using: &generator)
+      do throws(TraceError) {
+        let read = try readTrace(bytes)
+        if packing == .none {
+          let before = read.events.count { $0.position < UInt64(place) }
+          // A bundle of 200 events may be lost from its beginning on.
+          try? #require(before + 210 >= count * place / whole.count / 2)
+        }
+        if !read.statistics.samples.isEmpty { named += 1 }
+      } catch {
+        #expect([.unknownFormat, .empty, .unsupportedFormat].contains(error.code))
+      }
+    }
+    #expect(named > 0)
+  }
+
+  @Test("go on behind the next synchronization marker")
+  func resynchronization() throws {
+    let part = try Self.sample(.none)
+    let once = try readTrace(part).events.count
+    // No packet begins with this byte.
+    let read = try readTrace(part + [0xFF, 0xFF, 0xFF] + part + part)
+    #expect(read.events.count == 2 * once)
+    #expect(read.statistics[.malformedLines] == 1)
+    #expect(read.statistics.samples.first?.location == .byteOffset(UInt64(part.count)))
+  }
+
+  @Test("can't make a compressed packet take all memory")
+  func bomb() throws {
+    var writer = PerfettoWriter(packing: .zlib)
+    writer.addPacket(900, [UInt8](repeating: 0, count: 100 << 20))
+    writer.flush()
+    #expect(writer.bytes.count < 200_000)
+    let read = try readTrace(writer.bytes)
+    #expect(read.statistics[.malformedLines] == 1)
   }
 }

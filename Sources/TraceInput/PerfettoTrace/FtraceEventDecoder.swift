@@ -178,7 +178,7 @@ final class FtraceEventDecoder {
       if numbers.third != 0 { event.flags.formUnion(.changeOwnership) }
       event.address = numbers.fourth
       return .event
-    case .mark:
+    default:
       return .other
     }
   }
