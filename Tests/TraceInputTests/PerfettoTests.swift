@@ -194,7 +194,7 @@ struct DamagedPerfettoTests {
     let whole = try Self.sample(.none)
     let positions = try readTrace(whole).events.map(\.position).sorted()
     var generator = SeededGenerator(seed: 1)
-    let cuts = (0..<300).map { _ in Int.random(in: 200..<whole.count, using: &generator) }
+    let cuts = (0..<120).map { _ in Int.random(in: 200..<whole.count, using: &generator) }
     for cut in cuts {
       let read = try readTrace(Array(whole.prefix(cut)))
       let found = read.events.map(\.position).sorted()
@@ -218,7 +218,7 @@ struct DamagedPerfettoTests {
     let count = try readTrace(whole).events.count
     var generator = SeededGenerator(seed: 2)
     var named = 0
-    for _ in 0..<400 {
+    for _ in 0..<150 {
       var bytes = whole
       let place = Int.random(in: 0..<bytes.count, using: &generator)
       bytes[place] ^= UInt8.random(in: 1...255, using: &generator)
