@@ -105,6 +105,14 @@ struct PlanExpressions {
       case flag(EventFlags)
       case node
       case name
+      /// The instruction that faulted: its symbol instead of its address, where there is one.
+      case instruction
+      /// `prot` or `behavior` of a system call.
+      case protection
+      /// `flags` of a system call, and of mremap.
+      case mapFlags, remapFlags
+      /// A file descriptor.
+      case descriptor
     }
 
     var column: Column

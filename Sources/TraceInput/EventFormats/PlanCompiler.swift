@@ -26,9 +26,15 @@ struct PlanCompiler {
 
   private static let kinds: [String: EventKind] = {
     var kinds = Dictionary(
-      uniqueKeysWithValues: EventKind.allCases.filter { $0 != .mark }.map { ($0.name, $0) })
+      uniqueKeysWithValues: EventKind.allCases.filter { ![.mark, .syscallEnter, .syscallExit].contains($0) }
+        .map { ($0.name, $0) })
     // As in text: before 3.3 this was the only event of pages freed in batches.
     kinds["mm_pagevec_free"] = .mmPageFreeDirect
+    for call in SystemCallText.names {
+      let name = String(decoding: call, as: UTF8.self)
+      kinds["sys_enter_" + name] = .syscallEnter
+      kinds["sys_exit_" + name] = .syscallExit
+    }
     return kinds
   }()
 
@@ -135,6 +141,9 @@ struct PlanCompiler {
       compileExtra(print.item("type") != nil ? "type" : "member", .name)
     case .mark:
       break
+    case .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec, .schedProcessExit, .syscallEnter,
+      .syscallExit:
+      compileProcessColumns(kind)
     }
   }
 
@@ -174,8 +183,8 @@ struct PlanCompiler {
     expressions.gfp = gfp
   }
 
-  private mutating func compileName() {
-    guard let field = format.field("name") else { return }
+  private mutating func compileName(_ name: String = "name") {
+    guard let field = format.field(name) else { return }
     plan.text.offset = Int32(field.offset)
     plan.text.size = Int32(field.size)
     plan.text.storage = field.storage
@@ -202,14 +211,17 @@ struct PlanCompiler {
   }
 
   private mutating func compileExtra(_ key: String, _ column: PlanExpressions.Extra.Column) {
-    guard let item = print.item(key) else { return }
+    if let item = print.item(key) { compileExtra(column, item.argument) }
+  }
+
+  private mutating func compileExtra(_ column: PlanExpressions.Extra.Column, _ value: FormatExpression) {
     var slots: [String: FieldSlot] = [:]
-    for name in item.argument.fields {
+    for name in value.fields {
       guard let slot = FieldSlot(format.field(name)) else { return }
       use(slot)
       slots[name] = slot
     }
-    expressions.extras.append(.init(column: column, value: item.argument, slots: slots))
+    expressions.extras.append(.init(column: column, value: value, slots: slots))
   }
 
   private mutating func required(_ name: String) -> FieldSlot {
@@ -226,5 +238,58 @@ struct PlanCompiler {
 
   private mutating func use(_ slot: FieldSlot) {
     plan.minimumBytes = max(plan.minimumBytes, Int(slot.offset) + Int(slot.size))
+  }
+}
+
+// Events about processes and address spaces: arch/x86/include/asm/trace/exceptions.h, include/trace/events/sched.h,
+// kernel/trace/trace_syscalls.c.
+extension PlanCompiler {
+  private mutating func compileProcessColumns(_ kind: EventKind) {
+    switch kind {
+    case .pageFaultUser, .pageFaultKernel:
+      plan.address = required("address")
+      plan.requestedBytes = required("error_code")
+      plan.allocatedBytes = optional("ip")
+      compileExtra(.instruction, .field("ip"))
+    case .schedProcessFork:
+      plan.address = required("child_pid")
+      plan.requestedBytes = required("parent_pid")
+      compileName("child_comm")
+    case .schedProcessExec:
+      plan.address = required("pid")
+      plan.requestedBytes = optional("old_pid")
+      compileName("filename")
+    case .schedProcessExit:
+      plan.address = required("pid")
+    case .syscallEnter, .syscallExit:
+      compileCall(kind)
+    default:
+      break
+    }
+  }
+
+  private mutating func compileCall(_ kind: EventKind) {
+    let prefix = kind == .syscallEnter ? "sys_enter_" : "sys_exit_"
+    let call = String(format.name.dropFirst(prefix.count))
+    compileExtra(.name, .text(call))
+    if kind == .syscallExit {
+      plan.requestedBytes = required("ret")
+      plan.requestedBytes.isSigned = false
+      return
+    }
+    plan.address = firstOf("addr", "start", "brk")
+    plan.requestedBytes = firstOf("len", "len_in", "old_len")
+    plan.allocatedBytes = optional("new_len")
+    if call == "mremap" {
+      compileExtra(.remapFlags, .field("flags"))
+    } else {
+      compileExtra(.protection, .field(format.field("prot") != nil ? "prot" : "behavior"))
+      compileExtra(.mapFlags, .field("flags"))
+    }
+    compileExtra(.descriptor, .field("fd"))
+  }
+
+  private mutating func firstOf(_ names: String...) -> FieldSlot {
+    names.first { format.field($0) != nil }.map { optional($0) } ?? .absent
   }
 }

@@ -386,6 +386,20 @@ extension RecordDecoder {
         if let number = extra.value.number(value), number != 0 { batch.flags[row].formUnion(flag) }
       case .node:
         if let number = extra.value.number(value) { batch.node[row] = Int16(truncatingIfNeeded: number & 0xFF) }
+      case .instruction:
+        guard let address = extra.value.number(value), catalogue.symbols?.function(address) != nil else { break }
+        batch.callSite[row] = frame(address)
+        batch.allocatedBytes[row] = 0
+      case .protection:
+        if let number = extra.value.number(value) { batch.allocatedBytes[row] |= number & 0xFFFF_FFFF }
+      case .mapFlags:
+        if let number = extra.value.number(value) { batch.allocatedBytes[row] |= number << 32 }
+      case .remapFlags:
+        if let number = extra.value.number(value) { batch.order[row] = UInt8(truncatingIfNeeded: number) }
+      case .descriptor:
+        if let number = extra.value.number(value) {
+          batch.node[row] = Int16(clamping: Int32(truncatingIfNeeded: number))
+        }
       case .name:
         batch.name[row] = symbol(extra, extras, value)
       }

@@ -181,6 +181,64 @@ struct RecordDecoderTests {
     #expect(bench.events.map { Int64(bitPattern: $0.requestedBytes) } == [-4096, -4096, -4096])
   }
 
+  @Test func `A page fault has the symbol of its instruction where there is one`() throws {
+    let bench = DecoderBench([FormatTexts.pageFault61]) { catalogue in
+      catalogue.symbols = KernelSymbols(Array("ffffffff81234500 t do_it\nffffffff81234600 T two\n".utf8))
+    }
+    var record = RecordWriter(try format(FormatTexts.pageFault61))
+    record.set("address", 0x7F00_1234_5678)
+    record.set("error_code", 6)
+    record.set("ip", 0xFFFF_FFFF_8123_4510)
+    #expect(bench.decode(record.bytes) == .event)
+    record.set("ip", 0x55D0_C000_0000)
+    #expect(bench.decode(record.bytes) == .event)
+    #expect(bench.events.map(\.address) == [0x7F00_1234_5678, 0x7F00_1234_5678])
+    #expect(bench.events.map(\.requestedBytes) == [6, 6])
+    #expect(bench.events.map(\.allocatedBytes) == [0, 0x55D0_C000_0000])
+    #expect(bench.events.map { bench.text($0.callSite) } == ["do_it", ""])
+  }
+
+  @Test func `A fork names the child`() throws {
+    let bench = DecoderBench([FormatTexts.fork61])
+    var record = RecordWriter(try format(FormatTexts.fork61))
+    record.set("parent_pid", 1)
+    record.set("child_pid", 77)
+    var bytes = record.bytes
+    bytes.replaceSubrange(28..<33, with: Array("child".utf8))
+    #expect(bench.decode(bytes) == .event)
+    let event = try #require(bench.events.first)
+    #expect(event.kind == .schedProcessFork)
+    #expect(event.address == 77)
+    #expect(event.requestedBytes == 1)
+    #expect(bench.text(event.name) == "child")
+  }
+
+  @Test func `A mapping call has its arguments in the columns of text`() throws {
+    let bench = DecoderBench([FormatTexts.enterMmap61, FormatTexts.exitMmap61])
+    var enter = RecordWriter(try format(FormatTexts.enterMmap61))
+    enter.set("len", 0x1000)
+    enter.set("prot", 3)
+    enter.set("flags", 0x22)
+    enter.set("fd", .max)
+    var exit = RecordWriter(try format(FormatTexts.exitMmap61))
+    exit.set("ret", 0x7F0A_1C00_0000)
+    #expect(bench.decode(enter.bytes) == .event)
+    #expect(bench.decode(exit.bytes) == .event)
+    let text = try readTrace(
+      "     wl-66      [001] .....   100.000123: sys_mmap(addr: 0, len: 1000, prot: 3, flags: 22, "
+        + "fd: ffffffffffffffff, off: 0)\n"
+        + "     wl-66      [001] .....   100.000123: sys_mmap -> 0x7f0a1c000000\n")
+    for (binary, text) in zip(bench.events, text.events) {
+      #expect(binary.kind == text.kind)
+      #expect(binary.address == text.address)
+      #expect(binary.requestedBytes == text.requestedBytes)
+      #expect(binary.allocatedBytes == text.allocatedBytes)
+      #expect(binary.node == text.node)
+    }
+    #expect(bench.events.map { bench.text($0.name) } == ["mmap", "mmap"])
+    #expect(text.events.count == 2)
+  }
+
   @Test func `A mark is the text without its line feed`() throws {
     let bench = DecoderBench([FormatTexts.print])
     var record = RecordWriter(try format(FormatTexts.print))

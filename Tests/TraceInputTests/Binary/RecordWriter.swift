@@ -141,4 +141,33 @@ enum FormatTexts {
     "kernel_stack", 4,
     ["int size;\toffset:8;\tsize:4;\tsigned:1;", "unsigned long caller[8];\toffset:16;\tsize:64;\tsigned:0;"],
     "\"\\t=> %ps\\n\", (void *)REC->caller[0]")
+
+  static let pageFault61 = text(
+    "page_fault_user", 127,
+    [
+      "unsigned long address;\toffset:8;\tsize:8;\tsigned:0;", "unsigned long ip;\toffset:16;\tsize:8;\tsigned:0;",
+      "unsigned long error_code;\toffset:24;\tsize:8;\tsigned:0;",
+    ],
+    "\"address=%ps ip=%ps error_code=0x%lx\", (void *)REC->address, (void *)REC->ip, REC->error_code")
+
+  static let fork61 = text(
+    "sched_process_fork", 270,
+    [
+      "char parent_comm[16];\toffset:8;\tsize:16;\tsigned:0;", "pid_t parent_pid;\toffset:24;\tsize:4;\tsigned:1;",
+      "char child_comm[16];\toffset:28;\tsize:16;\tsigned:0;", "pid_t child_pid;\toffset:44;\tsize:4;\tsigned:1;",
+    ],
+    "\"comm=%s pid=%d child_comm=%s child_pid=%d\", REC->parent_comm, REC->parent_pid, REC->child_comm, "
+      + "REC->child_pid")
+
+  static let enterMmap61 = text(
+    "sys_enter_mmap", 101,
+    ["int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;"]
+      + ["addr", "len", "prot", "flags", "fd", "off"].enumerated().map {
+        "unsigned long \($1);\toffset:\(16 + 8 * $0);\tsize:8;\tsigned:0;"
+      }, "\"addr: 0x%08lx\", ((unsigned long)(REC->addr))")
+
+  static let exitMmap61 = text(
+    "sys_exit_mmap", 100,
+    ["int __syscall_nr;\toffset:8;\tsize:4;\tsigned:1;", "long ret;\toffset:16;\tsize:8;\tsigned:1;"],
+    "\"0x%lx\", REC->ret")
 }
