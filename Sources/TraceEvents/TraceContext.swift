@@ -5,6 +5,8 @@ public struct TraceContext: Sendable {
     case ftraceText = "ftrace-text"
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
+    /// The tool's own container, which `convert` writes.
+    case kmr
   }
 
   /// The unit of the time stamps.
@@ -21,6 +23,8 @@ public struct TraceContext: Sendable {
   }
 
   public var container: Container = .ftraceText
+  /// The container that the events were recorded in, if the input was converted from it.
+  public var origin: Container?
   public var compression: Compression = .none
   public var clock: Clock = .time
   /// The `tracer:` of the header (`nop`), if there is one.

@@ -10,6 +10,8 @@ enum FormatDetector {
     case text
     case zstd
     case gzip
+    /// The tool's own container.
+    case kmr
     case empty
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
@@ -18,13 +20,14 @@ enum FormatDetector {
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, plain, zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, or a .kmr, plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
   private static let magics: [(offset: Int, bytes: [UInt8], content: Content)] = [
     (0, [0x28, 0xB5, 0x2F, 0xFD], .zstd),
     (0, [0x1F, 0x8B], .gzip),
+    (0, ColumnarFormat.magic, .kmr),
     (
       0, [0x17, 0x08, 0x44] + Array("tracing".utf8),
       .foreign(name: "a trace.dat file of trace-cmd", remedy: "Convert it: trace-cmd report -i FILE > trace.txt")
@@ -66,7 +69,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip:
+    case .text, .zstd, .gzip, .kmr:
       return nil
     case .empty:
       return TraceError(

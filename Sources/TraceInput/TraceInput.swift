@@ -42,21 +42,24 @@ public enum TraceInput {
     -> any TraceSource
   {
     let (content, compression) = try unpack(bytes, name: name)
+    let isColumnar = FormatDetector.detect(content.head) == .kmr
     let byteSize = bytes.progress.totalBytes
     let summary = InputSummary(name: name, compression: compression, byteSize: byteSize)
     // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
     if compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
       let background = BackgroundBytes(content)
     {
+      if isColumnar { return try ColumnarTraceSource(background, summary: summary) }
       return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath)
     }
+    if isColumnar { return try ColumnarTraceSource(content, summary: summary) }
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
   }
 
   /// The text inside `bytes`, decoded if it is packed.
   static func unpack(
     _ bytes: any ByteSource, name: String
-  ) throws(TraceError) -> (any ByteSource, TraceContext.Compression) {
+  ) throws(TraceError) -> (PeekedBytes, TraceContext.Compression) {
     let stored = try PeekedBytes(bytes, count: FormatDetector.headBytes)
     let decoder: any ByteSource
     let compression: TraceContext.Compression

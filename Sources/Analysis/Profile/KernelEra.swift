@@ -25,7 +25,7 @@ public struct KernelEra: Sendable, Equatable {
     for (feature, version) in Self.oldestWith where features.contains(feature) { atLeast(version) }
     for (feature, version) in Self.newestWith where features.contains(feature) { atMost(version) }
     // Only the kernel's own text tells by its call sites: other tools print symbols of their own accord.
-    if context.container == .ftraceText {
+    if context.origin ?? context.container == .ftraceText {
       if features.contains(.symbolicCallSites) {
         atLeast(KernelVersion(5, 4))
       } else if features.contains(.rawCallSites) {
