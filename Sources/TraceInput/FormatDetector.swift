@@ -12,6 +12,8 @@ enum FormatDetector {
     case gzip
     /// The tool's own container.
     case kmr
+    /// An archive, which may hold a capture.
+    case tar
     case empty
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
@@ -42,7 +44,7 @@ enum FormatDetector {
         name: "a perf.data file of the other byte order", remedy: "Convert it: perf script -i FILE > trace.txt")
     ),
     (0, [0x7F] + Array("ELF".utf8), .foreign(name: "an ELF program or library", remedy: remedy)),
-    (257, Array("ustar".utf8), .foreign(name: "a tar archive", remedy: "Unpack it: tar -xf FILE")),
+    (257, Array("ustar".utf8), .tar),
     (0, [0xFD] + Array("7zXZ".utf8), .foreign(name: "xz data", remedy: "Unpack it: xz -dc FILE | kmemreplay … -")),
     (0, Array("BZh".utf8), .foreign(name: "bzip2 data", remedy: "Unpack it: bzip2 -dc FILE | kmemreplay … -")),
     (0, [0x04, 0x22, 0x4D, 0x18], .foreign(name: "lz4 data", remedy: "Unpack it: lz4 -dc FILE | kmemreplay … -")),
@@ -69,7 +71,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip, .kmr:
+    case .text, .zstd, .gzip, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(

@@ -63,10 +63,13 @@ private struct CSVRow {
     line.text(event.kind.name)
     next()
     let isObject = event.kind.isObjectAllocation || event.kind.isObjectFree
-    let isPage = !isObject && event.kind != .rssStat && event.kind != .mark
-    if isObject { field(event.callSite) }
+    let isPage = !isObject && !event.kind.isProcessEvent && event.kind != .rssStat && event.kind != .mark
+    let isFault = event.kind == .pageFaultUser || event.kind == .pageFaultKernel
+    if isObject || isFault { field(event.callSite) }
     next()
-    if isObject, !event.flags.contains(.unknownPointer) { hexadecimal(event.address) }
+    if isObject || isFault || event.kind == .syscallEnter, !event.flags.contains(.unknownPointer) {
+      hexadecimal(event.address)
+    }
     next()
     if isPage { hexadecimal(event.address) }
     next()
@@ -107,10 +110,13 @@ private struct CSVRow {
     line.decimal(time % 1_000_000_000, width: 9, fill: 0x30)
   }
 
-  /// rss_stat: the size in bytes. extfrag: the order and type fallen back to.
+  /// rss_stat: the size in bytes. extfrag: the order and type fallen back to. Page faults: the error code. System calls:
+  /// the length, or the result. Process events: the number of the task they are about.
   private mutating func value(_ event: Event) {
     switch event.kind {
     case .rssStat: line.signed(Int64(bitPattern: event.requestedBytes))
+    case .pageFaultUser, .pageFaultKernel, .syscallEnter, .syscallExit: hexadecimal(event.requestedBytes)
+    case .schedProcessFork, .schedProcessExec, .schedProcessExit: line.decimal(event.address)
     case .mmPageAllocExtfrag:
       line.decimal(event.requestedBytes)
       line.byte(0x2F)

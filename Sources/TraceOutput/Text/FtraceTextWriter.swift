@@ -89,8 +89,10 @@ private struct EventLine {
 
   mutating func append(_ event: Event) {
     prefix(event)
-    line.text(event.kind.name)
-    line.text(": ")
+    if event.kind != .syscallEnter, event.kind != .syscallExit {
+      line.text(event.kind.name)
+      line.text(": ")
+    }
     switch event.kind {
     case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode: allocation(event)
     case .kfree, .kmemCacheFree: free(event)
@@ -99,6 +101,14 @@ private struct EventLine {
     case .mmPageAllocExtfrag: fallback(event)
     case .rssStat: resident(event)
     case .mark: line.string(event.name)
+    case .pageFaultUser, .pageFaultKernel: fault(event)
+    case .schedProcessFork, .schedProcessExec, .schedProcessExit: process(event)
+    case .syscallEnter: call(event)
+    case .syscallExit:
+      line.text("sys_")
+      line.string(event.name)
+      line.text(" -> 0x")
+      line.hexadecimal(event.requestedBytes)
     }
     line.byte(10)
     if event.stack != .none { stack(event) }
@@ -237,6 +247,81 @@ private struct EventLine {
     line.text(" size=")
     line.signed(Int64(bitPattern: event.requestedBytes))
     line.byte(0x42)
+  }
+
+  private mutating func fault(_ event: Event) {
+    if event.flags.contains(.unknownPointer) {
+      line.text("address=(____ptrval____)")
+    } else {
+      line.text("address=0x")
+      line.hexadecimal(event.address)
+    }
+    line.text(" ip=")
+    if event.callSite == .none {
+      line.text("0x")
+      line.hexadecimal(event.allocatedBytes)
+    } else {
+      line.string(event.callSite)
+    }
+    line.text(" error_code=0x")
+    line.hexadecimal(event.requestedBytes)
+  }
+
+  private mutating func process(_ event: Event) {
+    if event.kind == .schedProcessExec {
+      line.text("filename=")
+      line.string(event.name)
+      line.text(" pid=")
+      line.decimal(event.address)
+      line.text(" old_pid=")
+      return line.decimal(event.requestedBytes)
+    }
+    line.text("comm=")
+    line.string(event.comm)
+    if event.kind == .schedProcessExit {
+      line.text(" pid=")
+      return line.decimal(event.address)
+    }
+    line.text(" pid=")
+    line.decimal(event.requestedBytes)
+    line.text(" child_comm=")
+    line.string(event.name)
+    line.text(" child_pid=")
+    line.decimal(event.address)
+  }
+
+  /// A system call with the arguments that events keep, in the kernel's own spelling of each call.
+  private mutating func call(_ event: Event) {
+    let name = trace.strings.string(event.name)
+    line.text("sys_")
+    line.string(event.name)
+    let low = event.allocatedBytes & 0xFFFF_FFFF
+    let high = event.allocatedBytes >> 32
+    let arguments: [(String, UInt64)] =
+      switch name {
+      case "mmap":
+        [
+          ("addr", event.address), ("len", event.requestedBytes), ("prot", low), ("flags", high),
+          ("fd", UInt64(bitPattern: Int64(event.node))),
+        ]
+      case "mprotect": [("start", event.address), ("len", event.requestedBytes), ("prot", low)]
+      case "madvise": [("start", event.address), ("len_in", event.requestedBytes), ("behavior", low)]
+      case "mremap":
+        [
+          ("addr", event.address), ("old_len", event.requestedBytes), ("new_len", event.allocatedBytes),
+          ("flags", UInt64(event.order)),
+        ]
+      case "brk": [("brk", event.address)]
+      case "mlock", "munlock": [("start", event.address), ("len", event.requestedBytes)]
+      default: [("addr", event.address), ("len", event.requestedBytes)]
+      }
+    for (index, argument) in arguments.enumerated() {
+      line.text(index == 0 ? "(" : ", ")
+      line.text(argument.0)
+      line.text(": ")
+      line.hexadecimal(argument.1)
+    }
+    line.text(")")
   }
 
   private mutating func stack(_ event: Event) {
