@@ -5,15 +5,12 @@ public struct TraceContext: Sendable {
     case ftraceText = "ftrace-text"
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
-<<<<<<< HEAD
     /// The tool's own container, which `convert` writes.
     case kmr
-=======
     case perfetto
 
     /// Whether events have all the fields that the kernel gave them, so that what is missing tells its age.
     public var keepsAllFields: Bool { self != .perfetto }
->>>>>>> main
   }
 
   /// The unit of the time stamps.
@@ -52,6 +49,9 @@ public struct TraceContext: Sendable {
   public var features: EraFeatures = []
 
   public init() {}
+
+  /// The container whose spellings and fields the events have.
+  public var recordedIn: Container { origin ?? container }
 
   /// The CPU count the models should use: the header's, else the CPUs seen.
   public var cpuCount: Int { headerCPUCount ?? max(observedCPUCount, 1) }

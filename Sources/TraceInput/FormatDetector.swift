@@ -31,11 +31,7 @@ enum FormatDetector {
   }
 
   static let expectation =
-<<<<<<< HEAD
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, or a .kmr, plain, zstd or gzip"
-=======
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, or a Perfetto trace, plain, zstd or gzip"
->>>>>>> main
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a Perfetto trace or a .kmr, plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
@@ -79,11 +75,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-<<<<<<< HEAD
-    case .text, .zstd, .gzip, .kmr, .tar:
-=======
-    case .text, .zstd, .gzip, .perfetto:
->>>>>>> main
+    case .text, .zstd, .gzip, .perfetto, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(

@@ -59,7 +59,6 @@ public struct ReadBenchmark: Sendable {
   private static func faster(_ left: Pass, _ right: Pass) -> Pass { left.seconds <= right.seconds ? left : right }
 
   private static func load(_ path: String, _ minimumBytes: Int) throws(TraceError) -> [UInt8] {
-<<<<<<< HEAD
     let once = try collect(TraceInput.unpack(FileBytes(path: path), name: path).bytes)
     var text = once
     text.reserveCapacity(minimumBytes + once.count)
@@ -68,9 +67,6 @@ public struct ReadBenchmark: Sendable {
   }
 
   private static func collect(_ source: any ByteSource) throws(TraceError) -> [UInt8] {
-=======
-    let source = try TraceInput.unpack(FileBytes(path: path), name: path).bytes
->>>>>>> main
     var once: [UInt8] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
     defer { buffer.deallocate() }

@@ -42,7 +42,8 @@ public enum TraceInput {
   static func open(_ bytes: any ByteSource, name: String, _ options: InputOptions) throws(TraceError)
     -> any TraceSource
   {
-<<<<<<< HEAD
+    // Asked before anything is read from it.
+    let seekable = bytes.seekable
     let unpacked = try unpack(bytes, name: name)
     let isColumnar = unpacked.content == .kmr
     let byteSize = bytes.progress.totalBytes
@@ -52,20 +53,13 @@ public enum TraceInput {
       let isPacked = unpacked.compression != .none && options.unpacksInBackground
       let archive = isPacked && byteSize != nil ? BackgroundBytes(content) ?? content : content
       return try open(member(of: archive, name: name), name: name, options)
-=======
-    // Asked before anything is read from it.
-    let seekable = bytes.seekable
-    let unpacked = try unpack(bytes, name: name)
-    let byteSize = bytes.progress.totalBytes
-    let summary = InputSummary(name: name, compression: unpacked.compression, byteSize: byteSize)
-    let content: any ByteSource = unpacked.bytes
+    }
     if unpacked.content.isSeekable {
       let place =
         if unpacked.compression == .none, let seekable { seekable } else {
           try SeekableBytes(spooling: content, name: name)
         }
       return try open(place, unpacked.content, summary)
->>>>>>> main
     }
     // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
@@ -78,7 +72,6 @@ public enum TraceInput {
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
   }
 
-<<<<<<< HEAD
   /// The trace in an archive.
   private static func member(of archive: any ByteSource, name: String) throws(TraceError) -> TarMember {
     if let member = try TarMember.find(in: archive, input: name, where: CaptureFolder.isTrace) { return member }
@@ -86,12 +79,12 @@ public enum TraceInput {
       .unsupportedFormat, input: name, found: "a tar archive without a trace in it",
       expected: "a file named trace.txt, trace.dat, trace.kmr or perf.data, as Tools/capture names it",
       remedy: "Unpack it, and name the trace.")
-=======
+  }
+
   private static func open(
     _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary
   ) throws(TraceError) -> any TraceSource {
     PerfettoSource(bytes, summary: summary)
->>>>>>> main
   }
 
   /// The content of an input, decoded if it is packed.

@@ -111,6 +111,7 @@ struct ColumnarDamageTests {
       var lie = plain
       lie[Int.random(in: 0..<lie.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
       let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: lie.count)
+      defer { memory.deallocate() }
       memory.update(from: lie, count: lie.count)
       let identifiers = ColumnarIdentifiers(strings: StringInterner(), stacks: StackTable())
       do {

@@ -46,6 +46,7 @@ struct ColumnarTraceTests {
     #expect(left.tracer == right.tracer)
     #expect(left.headerCPUCount == right.headerCPUCount)
     #expect(left.observedCPUCount == right.observedCPUCount)
+    #expect(left.kernelRelease == right.kernelRelease)
     #expect(left.entriesInBuffer == right.entriesInBuffer)
     #expect(left.entriesWritten == right.entriesWritten)
     #expect(left.pointerBytes == right.pointerBytes)
@@ -59,7 +60,7 @@ struct ColumnarTraceTests {
     #expect(
       names == [
         "container", "origin", "compression", "clock", "tracer", "headerCPUCount", "observedCPUCount",
-        "entriesInBuffer", "entriesWritten", "pointerBytes", "features",
+        "kernelRelease", "entriesInBuffer", "entriesWritten", "pointerBytes", "features",
       ])
   }
 
@@ -127,6 +128,17 @@ struct ColumnarTraceTests {
     #expect(again.events.count == 100)
     #expect(again.statistics.events == 100)
     #expect(again.statistics.eventsByKind.reduce(0, +) == 100)
+  }
+
+  @Test("keeps what other containers know of the kernel")
+  func kernelRelease() throws {
+    let trace = ScriptedTrace()
+    trace.add(.kfree)
+    trace.context.container = .perfetto
+    trace.context.kernelRelease = "6.1.0-18-amd64"
+    let again = try readAll(TraceInput.open(bytes: columnar(trace)))
+    #expect(again.context.kernelRelease == "6.1.0-18-amd64")
+    #expect(again.context.recordedIn == .perfetto)
   }
 
   @Test("without events can be read")

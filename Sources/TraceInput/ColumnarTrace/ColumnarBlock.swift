@@ -35,7 +35,6 @@ final class ColumnarBlock {
     var context: TraceContext?
   }
 
-  private let bytes: UnsafeMutablePointer<UInt8>
   private var shapes: [Shape] = []
   private var tasks: [Task] = []
   private var addresses: [UInt64] = []
@@ -50,19 +49,18 @@ final class ColumnarBlock {
   private var timeColumn: IntegerColumn
   private var positionColumn: IntegerColumn
   private var stackColumn: IntegerColumn
-  private let scratch: UnsafeMutablePointer<UInt32>
+  private let identifiers: ColumnarIdentifiers
 
   /// Why a block can't be used.
   struct Damage: Error {
     var reason: String
   }
 
-  /// Opens the block in `bytes`, which it takes over. Throws `Damage` if anything makes no sense.
+  /// Opens the block in `bytes`, which must stay as long as it is read. Throws `Damage` if anything makes no sense.
   init(
-    _ bytes: UnsafeMutablePointer<UInt8>, count: Int, rows: Int, identifiers: ColumnarIdentifiers
+    _ bytes: UnsafePointer<UInt8>, count: Int, rows: Int, identifiers: ColumnarIdentifiers
   ) throws(Damage) {
-    self.bytes = bytes
-    scratch = .allocate(capacity: ColumnarFormat.rowLimit)
+    self.identifiers = identifiers
     var cursor = PlainCursor(bytes, count: count)
     let empty = IntegerColumn(&cursor, count: 0)
     (shapeColumn, taskColumn, addressColumn) = (empty, empty, empty)
@@ -87,11 +85,6 @@ final class ColumnarBlock {
     }
   }
 
-  deinit {
-    bytes.deallocate()
-    scratch.deallocate()
-  }
-
   /// Puts the next `count` rows into an empty batch with room for them.
   func fill(_ batch: inout EventBatch, count: Int) {
     timeColumn.take(count, into: batch.time)
@@ -104,7 +97,7 @@ final class ColumnarBlock {
   }
 
   private func fillAddresses(_ batch: borrowing EventBatch, _ count: Int) {
-    let scratch = scratch
+    let scratch = identifiers.scratch
     let output = batch.address
     addressColumn.take(count, into: scratch)
     addresses.withUnsafeBufferPointer { table in
@@ -114,7 +107,7 @@ final class ColumnarBlock {
   }
 
   private func fillTasks(_ batch: borrowing EventBatch, _ count: Int) {
-    let scratch = scratch
+    let scratch = identifiers.scratch
     let (comm, pid, cpu) = (batch.comm, batch.pid, batch.cpu)
     taskColumn.take(count, into: scratch)
     tasks.withUnsafeBufferPointer { table in
@@ -129,7 +122,7 @@ final class ColumnarBlock {
   }
 
   private func fillShapes(_ batch: borrowing EventBatch, _ count: Int) {
-    let scratch = scratch
+    let scratch = identifiers.scratch
     let (requested, allocated) = (batch.requestedBytes, batch.allocatedBytes)
     let (callSite, gfp, name) = (batch.callSite, batch.gfp, batch.name)
     let (node, kind, order) = (batch.node, batch.kind, batch.order)
@@ -159,6 +152,7 @@ final class ColumnarBlock {
       output.update(repeating: .none, count: count)
       return
     }
+    let scratch = identifiers.scratch
     stackColumn.take(count, into: scratch)
     for row in 0..<count { output[row] = stackIDs[Int(scratch[row])] }
   }
@@ -281,17 +275,15 @@ extension ColumnarBlock {
   private func indexColumn(_ cursor: inout PlainCursor, _ rows: Int, below limit: Int) -> IntegerColumn {
     let column = cursor.column(rows)
     if cursor.isBad { return column }
-    var probe = column
-    probe.take(rows, into: scratch)
-    var highest: UInt32 = 0
-    for row in 0..<rows { highest = max(highest, scratch[row]) }
-    if rows > 0, Int(highest) >= limit { cursor.fail() }
+    if rows > 0, column.highestOffset(rows) >= UInt64(limit) { cursor.fail() }
     return column
   }
 }
 
 /// What a file's identifiers stand for in this process: strings and stacks are the same ones if none was lost.
 final class ColumnarIdentifiers {
+  /// Room for the indices of a block's rows.
+  let scratch: UnsafeMutablePointer<UInt32> = .allocate(capacity: ColumnarFormat.rowLimit)
   private let interner: StringInterner
   private let table: StackTable
   private var strings: [StringID] = [.none]
@@ -304,6 +296,8 @@ final class ColumnarIdentifiers {
     interner = strings
     table = stacks
   }
+
+  deinit { scratch.deallocate() }
 
   /// The string of a file's identifier.
   func string(_ number: UInt64) -> StringID {

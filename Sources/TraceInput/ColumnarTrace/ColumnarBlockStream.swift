@@ -6,8 +6,8 @@ import TraceEvents
 struct ColumnarBlockStream: ~Copyable {
   /// What comes next in the file.
   enum Outcome {
-    /// A block's plain bytes, which the caller frees.
-    case block(ColumnarBlockHeader, offset: UInt64, UnsafeMutablePointer<UInt8>)
+    /// A block's plain bytes, which are there until the next call.
+    case block(ColumnarBlockHeader, offset: UInt64, UnsafePointer<UInt8>)
     /// Something that is no intact block, and why.
     case damage(offset: UInt64, reason: String)
     /// The file's end. Without an end block before it, something is missing.
@@ -22,6 +22,9 @@ struct ColumnarBlockStream: ~Copyable {
   private var isAtEnd = false
   private var isSearching = false
   private let decoder: OpaquePointer
+  // One for all blocks: fresh memory costs more than unpacking into it.
+  private var plain: UnsafeMutablePointer<UInt8>
+  private var plainCapacity = 1 << 16
   /// Where the first byte of the buffer's used part stands in the file.
   private(set) var offset: UInt64 = 0
 
@@ -32,11 +35,13 @@ struct ColumnarBlockStream: ~Copyable {
     self.source = source
     self.decoder = decoder
     buffer = .allocate(byteCount: capacity, alignment: 16)
+    plain = .allocate(capacity: plainCapacity)
   }
 
   deinit {
     ZSTD_freeDCtx(decoder)
     buffer.deallocate()
+    plain.deallocate()
   }
 
   var progress: InputProgress { source.progress }
@@ -128,11 +133,16 @@ struct ColumnarBlockStream: ~Copyable {
       return .end(offset: place)
     }
     drop(length)
-    let plain = UnsafeMutablePointer<UInt8>.allocate(capacity: max(header.plainBytes, 1))
+    if header.plainBytes > plainCapacity {
+      plain.deallocate()
+      plainCapacity = header.plainBytes
+      plain = .allocate(capacity: plainCapacity)
+    }
     let result = ZSTD_decompressDCtx(decoder, plain, header.plainBytes, buffer + start, header.storedBytes)
     drop(header.storedBytes)
-    if ZSTD_isError(result) == 0, result == header.plainBytes { return .block(header, offset: place, plain) }
-    plain.deallocate()
+    if ZSTD_isError(result) == 0, result == header.plainBytes {
+      return .block(header, offset: place, UnsafePointer(plain))
+    }
     let reason = ZSTD_isError(result) != 0 ? ZSTD_getErrorName(result).map { String(cString: $0) } : nil
     return .damage(offset: place, reason: "zstd: " + (reason ?? "a block of another size"))
   }

@@ -41,7 +41,7 @@ package enum ColumnarFormat {
   package enum ContextTag: UInt64 {
     case container = 1
     case clock, tracer, headerCPUCount, observedCPUCount, entriesInBuffer, entriesWritten, pointerBytes, features
-    case compression
+    case compression, kernelRelease
   }
 
   /// The fields of the statistics record.

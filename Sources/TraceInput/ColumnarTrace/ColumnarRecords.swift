@@ -13,6 +13,7 @@ enum ColumnarRecords {
       switch ColumnarFormat.ContextTag(rawValue: tag) {
       case .container: context.origin = TraceContext.Container(rawValue: field.text())
       case .compression: break
+      case .kernelRelease: context.kernelRelease = field.text()
       case .clock: context.clock = TraceContext.Clock(rawValue: field.text()) ?? .time
       case .tracer: context.tracer = field.text()
       case .headerCPUCount: context.headerCPUCount = field.count(upTo: 1 << 20)

@@ -125,11 +125,8 @@ public final class ColumnarTraceSource: TraceSource {
     }
   }
 
-  private func open(_ header: ColumnarBlockHeader, _ offset: UInt64, _ bytes: UnsafeMutablePointer<UInt8>) {
-    if isComplete {
-      bytes.deallocate()
-      return note(offset, "a block behind the last one")
-    }
+  private func open(_ header: ColumnarBlockHeader, _ offset: UInt64, _ bytes: UnsafePointer<UInt8>) {
+    if isComplete { return note(offset, "a block behind the last one") }
     do throws(ColumnarBlock.Damage) {
       let block = try ColumnarBlock(
         bytes, count: header.plainBytes, rows: header.rows, identifiers: identifiers)

@@ -178,6 +178,36 @@ struct IntegerColumn {
     }
   }
 
+  /// The highest of the first `count` rows of a column of indices, without reading on; `.max` for differences, as which
+  /// indices are never stored.
+  func highestOffset(_ count: Int) -> UInt64 {
+    switch form {
+    case .constant: return value
+    case .differences: return .max
+    case .offsets:
+      let highest =
+        switch width {
+        case 1: highest(UInt8.self, count)
+        case 2: highest(UInt16.self, count)
+        case 4: highest(UInt32.self, count)
+        default: highest(UInt64.self, count)
+        }
+      let (sum, isTooLarge) = value.addingReportingOverflow(highest)
+      return isTooLarge ? .max : sum
+    }
+  }
+
+  private func highest<Stored: FixedWidthInteger & UnsignedInteger>(_ type: Stored.Type, _ count: Int) -> UInt64 {
+    let start = UnsafeRawPointer(next)
+    var highest: Stored = 0
+    for row in 0..<count {
+      highest = max(
+        highest,
+        Stored(littleEndian: start.loadUnaligned(fromByteOffset: row &* MemoryLayout<Stored>.size, as: Stored.self)))
+    }
+    return UInt64(truncatingIfNeeded: highest)
+  }
+
   @inline(__always)
   private mutating func takeOffsets<Stored: FixedWidthInteger & UnsignedInteger, Value: FixedWidthInteger>(
     _ type: Stored.Type, _ count: Int, _ output: UnsafeMutablePointer<Value>

@@ -9,12 +9,13 @@ enum ColumnarRecordWriter {
     func field(_ tag: ColumnarFormat.ContextTag, _ body: (inout PlainBytes) -> Void) {
       record.field(tag.rawValue, body)
     }
-    field(.container) { $0.text((context.origin ?? context.container).rawValue) }
+    field(.container) { $0.text(context.recordedIn.rawValue) }
     field(.compression) { $0.text(context.compression.rawValue) }
     field(.clock) { $0.text(context.clock.rawValue) }
     if let tracer = context.tracer { field(.tracer) { $0.text(tracer) } }
     if let count = context.headerCPUCount { field(.headerCPUCount) { $0.number(UInt64(clamping: count)) } }
     field(.observedCPUCount) { $0.number(UInt64(clamping: context.observedCPUCount)) }
+    if let release = context.kernelRelease { field(.kernelRelease) { $0.text(release) } }
     if let entries = context.entriesInBuffer { field(.entriesInBuffer) { $0.number(entries) } }
     if let entries = context.entriesWritten { field(.entriesWritten) { $0.number(entries) } }
     if let bytes = context.pointerBytes { field(.pointerBytes) { $0.number(UInt64(clamping: bytes)) } }
