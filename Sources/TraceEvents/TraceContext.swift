@@ -8,9 +8,11 @@ public struct TraceContext: Sendable {
     /// The tool's own container, which `convert` writes.
     case kmr
     case perfetto
+    /// A kernel log with the output of `slub_debug=T`.
+    case slubDebugLog = "slub-debug-log"
 
     /// Whether events have all the fields that the kernel gave them, so that what is missing tells its age.
-    public var keepsAllFields: Bool { self != .perfetto }
+    public var keepsAllFields: Bool { self != .perfetto && self != .slubDebugLog }
   }
 
   /// The unit of the time stamps.
