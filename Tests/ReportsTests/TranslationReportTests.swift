@@ -21,12 +21,9 @@ import Testing
         start + 0x6000_0000, to: 0x4000_0000, bytes: size.bytes, PageAttributes([.read, .execute, .user]),
         frames: &frames)
     }
-    var memory = MemoryImage(wordBytes: scheme.entryBytes, pageBytes: scheme.pageBytes)
-    memory.set(table.rootAddress, 0)
-    table.forEachWord { memory.set($0, $1) }
     let request = TranslationRequest(
       address: start + address, access: access, segment: segment, descriptors: .linuxIA32, scheme: scheme,
-      root: table.rootAddress, memory: memory, tablePages: table.tablePages)
+      root: table.rootAddress, memory: table.image, tablePages: table.tablePages)
     return TranslationReport(findings: TranslationFindings(request))
   }
 

@@ -129,12 +129,8 @@ struct TranslateCommand: ToolCommand {
         throw CommandFailure("--map: \(error) (\(scheme.name) has pages of \(sizes))")
       }
     }
-    var memory = MemoryImage(wordBytes: scheme.entryBytes, pageBytes: scheme.pageBytes)
-    // The first table is known even where none of its entries is set.
-    memory.set(table.rootAddress, 0)
-    table.forEachWord { memory.set($0, $1) }
     return TranslationRequest(
       address: address.value, access: who, scheme: scheme, controls: options.controls, root: table.rootAddress,
-      memory: memory, tablePages: table.tablePages)
+      memory: table.image, tablePages: table.tablePages)
   }
 }

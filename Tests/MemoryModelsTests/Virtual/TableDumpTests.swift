@@ -94,9 +94,7 @@ import Testing
       probes += [next - 1, next, next + size.bytes / 3, next + size.bytes - 1]
       next += size.bytes
     }
-    var image = MemoryImage(wordBytes: scheme.entryBytes, pageBytes: scheme.pageBytes)
-    image.set(table.rootAddress, 0)
-    table.forEachWord { image.set($0, $1) }
+    let image = table.image
     for address in probes {
       for access in [MemoryAccess.userRead, .userWrite, .userExecute] {
         #expect(

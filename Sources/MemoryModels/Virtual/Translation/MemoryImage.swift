@@ -1,3 +1,5 @@
+import KernelTypes
+
 /// Some of a machine's physical memory, as words of one size: what a walk can be made on without the machine.
 ///
 /// Of a page of which any word is known, the others are zero; nothing is known of other pages.
@@ -30,6 +32,9 @@ public struct MemoryImage: Sendable {
     return words.updateValue(word, forKey: address)
   }
 
+  /// Says that the page of an address is known, if only as zeros.
+  mutating func markKnown(_ address: UInt64) { pages.insert(address >> UInt64(pageShift)) }
+
   /// Translates an address by tables that begin at `root` (CR3, TTBR without their flags), and shows all entries read.
   public func walk(
     _ address: UInt64, _ access: MemoryAccess, scheme: TranslationScheme, root: UInt64,
@@ -39,6 +44,18 @@ public struct MemoryImage: Sendable {
     var recorder = StepRecorder()
     let outcome = TableWalker(scheme, controls).walk(source, address, access, &recorder)
     return TableWalk(steps: recorder.steps, outcome: outcome)
+  }
+}
+
+extension PageTable {
+  /// The memory that the tables are in.
+  public var image: MemoryImage {
+    var image = MemoryImage(wordBytes: scheme.entryBytes, pageBytes: scheme.pageBytes)
+    forEachTable { _, frame, order in
+      for page in 0..<Order.pages(order) { image.markKnown((frame.rawValue + page) << UInt64(scheme.pageShift)) }
+    }
+    forEachWord { image.set($0, $1) }
+    return image
   }
 }
 

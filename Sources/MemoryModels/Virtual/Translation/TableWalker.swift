@@ -48,7 +48,7 @@ public struct AccessRights: OptionSet, Hashable, Sendable {
 public struct TranslatedPage: Hashable, Sendable {
   /// Of the byte that was asked for.
   public var physicalAddress: UInt64
-  /// The entry that maps the page.
+  /// The entry that maps the page; 0 where a look-aside buffer had the page.
   public var entry: UInt64
   public var rights: AccessRights
   /// The level of that entry.
