@@ -1,6 +1,5 @@
 import Analysis
 import ArgumentParser
-import Glibc
 import KernelTypes
 import MemoryModels
 import Reports

@@ -34,6 +34,12 @@ public struct Segmentation: Hashable, Sendable {
     public var errorCode: UInt16
     /// In words.
     public var reason: String
+
+    public init(exception: Exception, errorCode: UInt16, reason: String) {
+      self.exception = exception
+      self.errorCode = errorCode
+      self.reason = reason
+    }
   }
 
   /// The linear address of an access to `bytes` bytes at `offset` in the segment of a selector.
