@@ -13,7 +13,7 @@ import Testing
     let table = try #require(PageTable(scheme, frames: &frames))
     let data = PageAttributes([.read, .write, .user], isDirty: true)
     let start: UInt64 = scheme.half == .high ? 0xFFFF_0000_0000_0000 : 0
-    let small = start + (scheme.virtualAddressBits == 32 ? 0x0804_0000 : 0x7F_1234_0000) & ~(scheme.pageBytes - 1)
+    let small = start + (scheme.virtualAddressBits == 32 ? 0x0804_0000 : 0x7_1234_0000) & ~(scheme.pageBytes - 1)
     try table.map(small, to: 0x1234_0000, data, frames: &frames)
     let sizes = scheme.pageSizes.filter { $0.repeats == 1 && $0.bytes > scheme.pageBytes }
     if let size = sizes.first {
@@ -28,7 +28,7 @@ import Testing
   }
 
   private func small(_ scheme: TranslationScheme) -> UInt64 {
-    scheme.virtualAddressBits == 32 ? 0x0804_0ABC : 0x7F_1234_0ABC & ~(scheme.pageBytes - 1) + 0xABC
+    scheme.virtualAddressBits == 32 ? 0x0804_0ABC : 0x7_1234_0ABC & ~(scheme.pageBytes - 1) + 0xABC
   }
 
   private func expectSnapshot(_ name: String, _ text: String) throws {
