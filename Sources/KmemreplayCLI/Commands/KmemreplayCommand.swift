@@ -15,6 +15,7 @@ struct KmemreplayCommand: ParsableCommand {
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, TranslateCommand.self, BenchReadCommand.self, BenchTranslateCommand.self,
+      SnapshotCommand.self, ConvertCommand.self, TranslateCommand.self, BenchReadCommand.self,
+      BenchTranslateCommand.self,
     ])
 }
