@@ -14,8 +14,8 @@ struct KmemreplayCommand: ParsableCommand {
       """,
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
+      TranslateCommand.self, BenchTranslateCommand.self,
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, ConvertCommand.self, TranslateCommand.self, BenchReadCommand.self,
-      BenchTranslateCommand.self,
+      SnapshotCommand.self, ConvertCommand.self, BenchReadCommand.self,
     ])
 }
