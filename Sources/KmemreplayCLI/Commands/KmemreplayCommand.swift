@@ -14,6 +14,7 @@ struct KmemreplayCommand: ParsableCommand {
       """,
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
+      TranslateCommand.self, BenchTranslateCommand.self,
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
       SnapshotCommand.self, LayoutCommand.self, ConvertCommand.self, BenchReadCommand.self,
     ])

@@ -90,6 +90,8 @@ public struct TranslationControls: Hashable, Sendable {
   public var preventsKernelAccess = false
   /// PKRU where CR4.PKE is set: for key k, bit 2k forbids access and bit 2k+1 forbids writing.
   public var protectionKeyRights: UInt32?
+  /// CR4.PSE: two-level IA-32 maps 4 MiB; without it, that bit of an entry is ignored.
+  public var hasLargePages = true
   /// Whether entries can map 1 GiB (x86-64).
   public var hasGibibytePages = true
   /// DACR: two bits for each of ARM's 16 domains: 0 no access, 1 client, 3 manager. Linux: all are clients.

@@ -27,7 +27,7 @@ extension TableWalker {
         raw: raw)
       if raw & X86Entry.present == 0 { return x86Fault(.notPresent, address, access, level) }
       let isLast = level == levelCount &- 1
-      let isLarge = !isLast && raw & X86Entry.pageSize != 0
+      let isLarge = !isLast && raw & X86Entry.pageSize != 0 && (format != .ia32 || canMapPage(level))
       let shift = shift(level)
       if isReserved(raw, level, shift, isLarge: isLarge) { return x86Fault(.reservedBits, address, access, level) }
       // The four pointers of PAE say nothing of rights.

@@ -48,7 +48,7 @@ public struct AccessRights: OptionSet, Hashable, Sendable {
 public struct TranslatedPage: Hashable, Sendable {
   /// Of the byte that was asked for.
   public var physicalAddress: UInt64
-  /// The entry that maps the page.
+  /// The entry that maps the page; 0 where a look-aside buffer had the page.
   public var entry: UInt64
   public var rights: AccessRights
   /// The level of that entry.
@@ -113,7 +113,9 @@ struct TableWalker: BitwiseCopyable {
     entryBytes = UInt64(scheme.entryBytes)
     virtualAddressBits = scheme.virtualAddressBits
     let hasGibibytes = controls.hasGibibytePages || scheme.format != .x86_64
-    leafLevels = hasGibibytes ? scheme.leafLevels : scheme.leafLevels & ~(1 << UInt8(scheme.levelCount - 3))
+    var leaves = hasGibibytes ? scheme.leafLevels : scheme.leafLevels & ~(1 << UInt8(scheme.levelCount - 3))
+    if scheme.format == .ia32, !controls.hasLargePages { leaves = 0b10 }
+    leafLevels = leaves
     let physicalBits = min(controls.physicalAddressBits ?? scheme.physicalAddressBits, scheme.physicalAddressBits)
     let address: UInt64 = scheme.format == .pae ? 0x7FFF_FFFF_FFFF_F000 : 0x000F_FFFF_FFFF_F000
     switch scheme.format {
