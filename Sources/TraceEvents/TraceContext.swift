@@ -5,6 +5,7 @@ public struct TraceContext: Sendable {
     case ftraceText = "ftrace-text"
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
+    case perfData = "perf-data"
     case perfetto
     /// A kernel log with the output of `slub_debug=T`.
     case slubDebugLog = "slub-debug-log"
