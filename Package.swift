@@ -55,7 +55,7 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("KernelTypes"),
     tests("TraceEvents", ["KernelTypes"]),
-    tests("TraceInput", ["TraceEvents", "KernelTypes"]),
+    tests("TraceInput", ["TraceEvents", "KernelTypes", "CZstd"]),
     tests("ProcSnapshots", ["KernelTypes"]),
     tests("MemoryModels", ["KernelTypes"]),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),

@@ -73,6 +73,7 @@ struct PerfHeader {
     _ bytes: SeekableBytes, _ section: Section, each: UInt64
   ) throws(TraceError) {
     guard each >= UInt64(PerfAttribute.minimumBytes) + 16, each <= 4096 else { return }
+    var identifiersLeft = Self.identifierLimit
     for number in 0..<min(section.size / each, Self.attributeLimit) {
       let (offset, isTooFar) = section.offset.addingReportingOverflow(number * each)
       if isTooFar { return }
@@ -80,7 +81,8 @@ struct PerfHeader {
       guard entry.count == Int(each) else { return }
       // The place of the identifiers stands behind the attribute.
       let place = Self.numbers(Array(entry.suffix(16)), isSwapped)
-      let count = min(place[1] / 8, Self.identifierLimit)
+      let count = min(place[1] / 8, identifiersLeft)
+      identifiersLeft -= count
       let ids = Self.numbers(try Self.read(bytes, at: place[0], count: Int(count) * 8), isSwapped)
       let attribute = entry.withUnsafeBytes { PerfAttribute($0, swapped: isSwapped, byteOrder: byteOrder) }
       if let attribute { events.add(attribute, ids: ids) }
@@ -93,8 +95,8 @@ struct PerfHeader {
     if isTooFar { return }
     for feature in 0..<PerfFeature.limit where flags[Int(feature / 64)] >> (feature % 64) & 1 != 0 {
       let place = Self.numbers(try Self.read(bytes, at: entry, count: 16), isSwapped)
-      entry += 16
       guard place.count == 2 else { return }
+      entry += 16
       if place[1] > Self.sectionLimit { continue }
       let isWanted =
         feature == PerfFeature.tracingData || feature == PerfFeature.osRelease || feature == PerfFeature.cpuCount
