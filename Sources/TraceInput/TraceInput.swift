@@ -84,7 +84,8 @@ public enum TraceInput {
   private static func open(
     _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary
   ) throws(TraceError) -> any TraceSource {
-    PerfettoSource(bytes, summary: summary)
+    if content == .perfData { return try PerfDataSource(bytes, summary: summary) }
+    return PerfettoSource(bytes, summary: summary)
   }
 
   /// The content of an input, decoded if it is packed.
