@@ -1,0 +1,42 @@
+/// Physical memory as a grid of cells in the order of their addresses.
+struct BlockMap: Chart {
+  struct Cell: Sendable {
+    /// The colour's class: `f0` to `f7`, `h0` to `h5` or `em` for nothing known.
+    var style: String
+    /// The part of the cell that is filled, from 0 to 1.
+    var fill: Double
+    var text: String
+  }
+
+  var title: String
+  var summary: String
+  var provenance: Provenance?
+  var cells: [Cell]
+  var legend: [ChartLegend]
+  var alternative: ReportTable?
+
+  private static let columns = 64
+  private static let side = 11.0
+
+  var size: ChartSize {
+    let rows = (cells.count + Self.columns - 1) / Self.columns
+    return ChartSize(width: Double(Self.columns) * Self.side, height: Double(max(rows, 1)) * Self.side)
+  }
+
+  func drawing() -> HTML {
+    var svg: HTML = "<path class=\"em\" d=\""
+    for index in cells.indices { svg += "M\(x(index)) \(y(index))h10v10h-10z" }
+    svg += "\"/>"
+    for (index, cell) in cells.enumerated() {
+      // What is known of at all can be seen, however little it is.
+      let height = cell.fill > 0 ? max((min(cell.fill, 1) * 10).rounded(), 1) : 0
+      if height == 0 { continue }
+      svg += "<rect class=\"\(cell.style)\" x=\"\(x(index))\" y=\"\(y(index) + 10 - height)\" width=\"10\" "
+      svg += "height=\"\(height)\"><title>\(cell.text)</title></rect>"
+    }
+    return svg
+  }
+
+  private func x(_ index: Int) -> Double { Double(index % Self.columns) * Self.side }
+  private func y(_ index: Int) -> Double { Double(index / Self.columns) * Self.side }
+}
