@@ -13,7 +13,8 @@ public struct EvenMoments<Moment: TimedMoment> {
 
   public private(set) var moments: [Moment] = []
   private var step: UInt64 = 1_000_000
-  private var next: UInt64 = 0
+  /// When the next moment shall be kept, in nanoseconds after the first event.
+  public private(set) var next: UInt64 = 0
 
   public init() {}
 

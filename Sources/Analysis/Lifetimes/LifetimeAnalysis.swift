@@ -55,6 +55,7 @@ public struct LifetimeAnalysis: ~Copyable {
   var stacks: [StackSums] = []
   var liveSum = Amount()
   var timeline = EvenMoments<LifetimeFindings.Moment>()
+  private var nextMoment: UInt64 = 0
   private var origin: UInt64?
   private(set) var openTime: UInt64?
   private(set) var lastTime: UInt64 = 0
@@ -73,17 +74,20 @@ public struct LifetimeAnalysis: ~Copyable {
       case .kfree, .kmemCacheFree: free(batch, row, isInside)
       default: break
       }
+      if isInside, batch.time[row] >= nextMoment { addMoment(batch.time[row]) }
     }
     lastTime = max(lastTime, batch.time[last])
-    if isInside, timeline.isDue(elapsed(lastTime)) {
-      timeline.add(.init(atNanoseconds: elapsed(lastTime), live: liveSum))
-    }
   }
 
   private mutating func open(_ time: UInt64) {
     openTime = time
     lastTime = time
     for index in sites.indices { sites[index].peakLiveBytes = sites[index].live.allocatedBytes }
+  }
+
+  private mutating func addMoment(_ time: UInt64) {
+    timeline.add(.init(atNanoseconds: elapsed(time), live: liveSum))
+    nextMoment = (origin ?? 0) + timeline.next
   }
 
   func elapsed(_ time: UInt64) -> UInt64 {
@@ -109,7 +113,8 @@ public struct LifetimeAnalysis: ~Copyable {
     let requested = batch.requestedBytes[row]
     let allocated = batch.allocatedBytes[row]
     // Neither NULL nor ZERO_SIZE_PTR, and no size that only a damaged line can have.
-    if address <= 16 || flags.contains(.failed) || flags.contains(.unknownPointer) || (requested | allocated) >> 32 != 0 {
+    if address <= 16 || flags.contains(.failed) || flags.contains(.unknownPointer) || (requested | allocated) >> 32 != 0
+    {
       return
     }
     let index = site(batch.callSite[row])

@@ -45,9 +45,13 @@ struct ReportPasses {
     let policy = start.profile.pageAllocator
     let map = FragmentationStart.map(survey: frames, before: before, after: after, profile: start.profile)
     var second = TraceRun(input, environment, reading: try open())
+    // Replays look at themselves once a batch: for a short trace batches are small, so that there is something to draw.
+    let events = Int(clamping: first.eventCount)
+    batch = EventBatch(capacity: min(max(events / 400, 32), EventBatch.standardCapacity))
     var fragmentation = FragmentationReplay(map: map, policy: policy, strings: second.strings, stacks: second.stacks)
     var pageblocks = PageblockAnalysis(policy: policy)
     var lifetimes = LifetimeAnalysis()
+    var pageUse = PageUseAnalysis()
     let pageSize = UInt64(start.profile.pageSize)
     var callSites = WasteAnalysis(grouping: .callSite, pageSize: pageSize)
     var caches = WasteAnalysis(grouping: .cache, pageSize: pageSize)
@@ -59,6 +63,7 @@ struct ReportPasses {
         tasks.consume(batch, part, strings: second.strings)
         if part.phase == .after { continue }
         lifetimes.consume(batch, part)
+        pageUse.consume(batch, part)
         fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)
         if !hasPages { continue }
         fragmentation.consume(batch, rows: part.rows, isInside: part.phase == .inside)
@@ -80,6 +85,9 @@ struct ReportPasses {
             allocator: setup.allocator, tracedAllocator: start.tracedAllocator,
             ungraded: start.ungraded(setup.allocator), profile: setup.profile, outcome: outcome)
         })
+    }
+    if frames.allocationEvents > 0 {
+      report.pageUse = pageUse.finish(strings: second.strings, stacks: second.stacks)
     }
     if hasPages {
       report.pageblocks = pageblocks.finish(free: fragmentation.map)

@@ -41,6 +41,9 @@ struct TraceRun {
   /// What the trace says about its machine so far.
   var context: TraceContext { trace.source.context }
 
+  /// The events read so far.
+  var eventCount: UInt64 { trace.source.statistics.events }
+
   /// What is known of the machine so far; complete after the last batch.
   var profile: MachineProfile {
     MachineProfile(context: context, statistics: trace.source.statistics, overrides: options.overrides)

@@ -22,7 +22,7 @@ struct BarChart: Chart {
   private static let left = 150.0
   private static let right = 90.0
 
-  var size: ChartSize { ChartSize(width: 720, height: Double(bars.count) * Self.rowHeight + 8) }
+  var size: ChartSize { ChartSize(width: 1000, height: Double(bars.count) * Self.rowHeight + 8) }
 
   func drawing() -> HTML {
     let largest = bars.map { $0.values.reduce(0) { $0 + max($1, 0) } }.max() ?? 0
@@ -54,7 +54,11 @@ struct BarChart: Chart {
       table.add(
         [.text(bar.name)]
           + bar.values.map { value in
-            if case .bytes = unit { .bytes(UInt64(clampingDouble: value)) } else { .count(UInt64(clampingDouble: value)) }
+            if case .bytes = unit {
+              .bytes(UInt64(clampingDouble: value))
+            } else {
+              .count(UInt64(clampingDouble: value))
+            }
           })
     }
     return table

@@ -15,7 +15,7 @@ struct BlockMap: Chart {
   var legend: [ChartLegend]
   var alternative: ReportTable?
 
-  private static let columns = 64
+  private static let columns = 90
   private static let side = 11.0
 
   var size: ChartSize {

@@ -26,7 +26,7 @@ struct ChartSize: Sendable {
   var width: Double
   var height: Double
 
-  static let standard = ChartSize(width: 720, height: 260)
+  static let standard = ChartSize(width: 1000, height: 280)
 }
 
 extension Chart {

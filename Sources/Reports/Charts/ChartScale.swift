@@ -11,7 +11,7 @@ struct ChartScale: Sendable {
   let range: ClosedRange<Double>
   let ticks: [Double]
 
-  /// A scale that holds 0 and `largest`, with about `count` ticks; with `ends` it stops at `largest`.
+  /// A scale that holds 0 and `largest`, with about `count` ticks.
   init(largest: Double, unit: Unit, count: Int = 5, stopsAtLargest: Bool = false) {
     self.unit = unit
     let top = max(largest, unit.isWhole ? 1 : 1e-9)
@@ -27,13 +27,12 @@ struct ChartScale: Sendable {
     range = 0...max(stopsAtLargest ? top : (ticks.last ?? top), 1e-9)
   }
 
-  /// A round step of at least `least`: 1, 2 or 5 times a power of ten, and powers of two for bytes.
+  /// A round step of at least `least`: 1, 2 or 5 times a power of ten, and a power of two for bytes.
   private static func step(_ least: Double, _ unit: Unit) -> Double {
     if case .bytes = unit {
-      // Round in the unit it is written in: 1, 2, 5, 10, … 500 of it.
-      var scale = 1.0
-      while least > scale * 512 { scale *= 1024 }
-      return rounded(least / scale) * scale
+      var step = 1.0
+      while step < least * 0.75 { step *= 2 }
+      return step
     }
     return unit.isWhole ? max(rounded(least), 1) : rounded(least)
   }

@@ -25,7 +25,7 @@ struct FlameGraph: Chart {
   private static let rowHeight = 18.0
   private static let deepest = 40
   private static let limit = 1200
-  private static let wide = 960.0
+  private static let wide = 1000.0
 
   var size: ChartSize { ChartSize(width: Self.wide, height: Double(depth + 1) * Self.rowHeight + 2) }
   var isEmpty: Bool { boxes.count < 2 }
@@ -78,10 +78,11 @@ struct FlameGraph: Chart {
     for box in boxes {
       let top = Double(box.depth) * Self.rowHeight
       let share = total > 0 ? box.weight / total * 100 : 0
-      svg += "<g><title>\(SafeText.shortened(box.name, to: 120)): \(scale.text(box.weight)), \(Units.percent(share))</title>"
+      svg +=
+        "<g><title>\(SafeText.shortened(box.name, to: 120)): \(scale.text(box.weight)), \(Units.percent(share))</title>"
       svg +=
         "<rect class=\"f\(Self.colour(box.name))\" x=\"\(box.x)\" y=\"\(top)\" width=\"\(max(box.width - 0.6, 0.4))\" height=\"\(Self.rowHeight - 1)\"/>"
-      let letters = Int((box.width - 6) / 6.6)
+      let letters = Int((box.width - 6) / 7.4)
       if letters >= 4 {
         let name = SafeText.shortened(SafeText.printable(box.name), to: letters)
         svg += "<text class=\"on\" x=\"\(box.x + 3)\" y=\"\(top + 13)\">\(name)</text>"

@@ -15,7 +15,7 @@ struct HeatMap: Chart {
   private static let right = 10.0
   private static let rowHeight = 17.0
 
-  var size: ChartSize { ChartSize(width: 720, height: Double(rows.count) * Self.rowHeight + 30) }
+  var size: ChartSize { ChartSize(width: 1000, height: Double(rows.count) * Self.rowHeight + 30) }
 
   var legend: [ChartLegend] {
     (0..<6).map { level in

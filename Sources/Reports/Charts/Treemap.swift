@@ -24,7 +24,7 @@ struct Treemap: Chart {
   var items: [Item]
   var legend: [ChartLegend] = []
 
-  var size: ChartSize { ChartSize(width: 720, height: 300) }
+  var size: ChartSize { ChartSize(width: 1000, height: 300) }
 
   func drawing() -> HTML {
     let shown = items.filter { $0.value > 0 }
@@ -36,7 +36,7 @@ struct Treemap: Chart {
       svg += "<g><title>\(item.name): \(item.text)</title>"
       svg +=
         "<rect class=\"f\(item.colour)\" x=\"\(area.x)\" y=\"\(area.y)\" width=\"\(width)\" height=\"\(height)\" rx=\"2\"/>"
-      let letters = Int((width - 10) / 6.6)
+      let letters = Int((width - 10) / 7.6)
       if letters >= 5, height >= 18 {
         let name = SafeText.shortened(SafeText.printable(item.name), to: letters)
         svg += "<text class=\"on\" x=\"\(area.x + 5)\" y=\"\(area.y + 14)\">\(name)</text>"

@@ -47,8 +47,10 @@ struct MarkdownRenderer {
     switch block {
     case .paragraph(let text): return sentence(text) + "\n\n"
     case .figures(let figures):
-      return figures.map { "- \($0.title): **\(safe($0.value))**\(Self.label($0.provenance)). \(sentence($0.meaning))\n" }
-        .joined() + "\n"
+      return figures.map {
+        "- \($0.title): **\(safe($0.value))**\(Self.label($0.provenance)). \(sentence($0.meaning))\n"
+      }
+      .joined() + "\n"
     case .table(let table): return self.table(table)
     // Tables have the same figures.
     case .chart: return ""
@@ -66,11 +68,15 @@ struct MarkdownRenderer {
     var text = "### \(sentence(table.title))\n\n"
     if rowLimit < table.rows.count { text += "The first \(rowLimit) of \(Units.count(table.rows.count)).\n\n" }
     let initials: [Provenance: String] = [.observed: " ᵒ", .modelled: " ᵐ"]
-    text += "| " + table.columns.map { column in
-      (column.title.isEmpty ? " " : sentence(column.title)) + (column.provenance.flatMap { initials[$0] } ?? "")
-    }.joined(separator: " | ") + " |\n|"
+    text +=
+      "| "
+      + table.columns.map { column in
+        (column.title.isEmpty ? " " : sentence(column.title)) + (column.provenance.flatMap { initials[$0] } ?? "")
+      }.joined(separator: " | ") + " |\n|"
     text += table.columns.map { $0.isNumber ? "---:|" : "---|" }.joined() + "\n"
-    for row in table.rows.prefix(rowLimit) { text += "| " + row.map { safe($0.shown) }.joined(separator: " | ") + " |\n" }
+    for row in table.rows.prefix(rowLimit) {
+      text += "| " + row.map { safe($0.shown) }.joined(separator: " | ") + " |\n"
+    }
     text += "\n"
     if !table.note.isEmpty { text += sentence(table.note) + "\n\n" }
     return text

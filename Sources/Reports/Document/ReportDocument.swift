@@ -39,6 +39,8 @@ struct ReportTable: Sendable {
   var rows: [[ReportCell]] = []
   /// What a reader may need to know about the whole table.
   var note = ""
+  /// Whether its rows may be put into another order.
+  var isSortable = true
 
   init(_ id: String, _ title: String, _ columns: [ReportColumn], note: String = "") {
     self.id = id

@@ -26,8 +26,10 @@ struct TextRenderer {
     case .table(let table): return self.table(table)
     case .chart, .mermaid: return ""
     case .notes(let notes):
-      return notes.map { ($0.isSerious ? "! " : "  ") + SafeText.shortened(SafeText.printable($0.text), to: 116) + "\n" }
-        .joined()
+      return notes.map {
+        ($0.isSerious ? "! " : "  ") + SafeText.shortened(SafeText.printable($0.text), to: 116) + "\n"
+      }
+      .joined()
     }
   }
 

@@ -40,7 +40,9 @@ struct HTML: ExpressibleByStringInterpolation, Sendable {
   /// A text in which no character has a meaning in HTML, neither between tags nor in a quoted attribute.
   static func escaped(_ text: String) -> String {
     let text = SafeText.printable(text)
-    let isPlain = text.utf8.allSatisfy { $0 != 0x26 && $0 != 0x3C && $0 != 0x3E && $0 != 0x22 && $0 != 0x27 && $0 != 0x60 }
+    let isPlain = text.utf8.allSatisfy {
+      $0 != 0x26 && $0 != 0x3C && $0 != 0x3E && $0 != 0x22 && $0 != 0x27 && $0 != 0x60
+    }
     if isPlain { return text }
     var escaped = ""
     for scalar in text.unicodeScalars {

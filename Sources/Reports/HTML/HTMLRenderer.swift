@@ -115,7 +115,8 @@ struct HTMLRenderer {
     case .notes(let notes):
       var html: HTML = "<ul class=\"notes\">"
       for note in notes {
-        html += note.isSerious ? "<li class=\"serious\">\(shortened(note.text))</li>" : "<li>\(shortened(note.text))</li>"
+        html +=
+          note.isSerious ? "<li class=\"serious\">\(shortened(note.text))</li>" : "<li>\(shortened(note.text))</li>"
       }
       return html + "</ul>\n"
     }
@@ -125,11 +126,15 @@ struct HTMLRenderer {
     let shown = table.rows.prefix(rowLimit)
     var html: HTML = "<div class=\"table\(table.columns.count > 3 ? " wide" : "")\" tabindex=\"0\" role=\"region\" "
     html += "aria-label=\"\(table.title)\">"
-    html += sortable ? "<table data-rows=\"\(shown.count)\">" : "<table>"
-    html += "<caption>\(table.title)</caption><thead><tr>"
+    html += sortable && table.isSortable ? "<table data-rows=\"\(shown.count)\">" : "<table>"
+    // Where all figures are of one kind, to say so once is enough.
+    let kinds = Set(table.columns.compactMap(\.provenance))
+    let common = kinds.count == 1 ? kinds.first : nil
+    html += "<caption>\(table.title) \(Self.badge(common))</caption><thead><tr>"
     for column in table.columns {
-      html += "<th scope=\"col\"\(column.isNumber ? " class=\"n\"" : "") title=\"\(column.meaning)\">"
-      html += "<span>\(column.title)</span>\(Self.badge(column.provenance))</th>"
+      html += column.isNumber ? "<th scope=\"col\" class=\"n\"" : "<th scope=\"col\""
+      if !column.meaning.isEmpty { html += " title=\"\(column.meaning)\"" }
+      html += "><span>\(column.title)</span>\(common == nil ? Self.badge(column.provenance) : "")</th>"
     }
     html += "</tr></thead><tbody>"
     for row in shown {
@@ -179,7 +184,8 @@ struct HTMLRenderer {
     }
     html += "<div class=\"plot\" tabindex=\"0\" role=\"group\" aria-label=\"\(chart.title)\">"
     html += "<svg viewBox=\"0 0 \(size.width) \(size.height)\" role=\"img\" "
-    html += "aria-labelledby=\"chart\(number)-t chart\(number)-d\"><title id=\"chart\(number)-t\">\(chart.title)</title>"
+    html +=
+      "aria-labelledby=\"chart\(number)-t chart\(number)-d\"><title id=\"chart\(number)-t\">\(chart.title)</title>"
     html += "<desc id=\"chart\(number)-d\">\(chart.summary)</desc>"
     html += chart.drawing() + "</svg></div>\n"
     if let table = chart.alternative {

@@ -43,9 +43,12 @@ struct ReportPalette: Sendable {
   static var rules: String {
     var text = ""
     for index in light.series.indices {
-      text += ".f\(index){fill:var(--c\(index))}.s\(index){stroke:var(--c\(index))}.k\(index){background:var(--c\(index))}"
+      text +=
+        ".f\(index){fill:var(--c\(index))}.s\(index){stroke:var(--c\(index))}.k\(index){background:var(--c\(index))}"
     }
-    for index in light.scale.indices { text += ".h\(index){fill:var(--h\(index))}.g\(index){background:var(--h\(index))}" }
+    for index in light.scale.indices {
+      text += ".h\(index){fill:var(--h\(index))}.g\(index){background:var(--h\(index))}"
+    }
     return text
   }
 }

@@ -28,7 +28,7 @@ enum ReportScript {
     for (const table of document.querySelectorAll('table[data-rows]')) {
       const body = table.tBodies[0], rows = [...body.rows], box = table.parentElement;
       const heads = [...table.tHead.rows[0].cells];
-      const title = table.caption.textContent;
+      const title = table.caption.firstChild.textContent.trim();
       let wanted = '', all = false;
       let more, found, tools;
       const apply = () => {

@@ -31,7 +31,7 @@ enum ReportStyle {
     h1{font-size:1.35rem;line-height:1.25;margin:0;letter-spacing:-.01em;overflow-wrap:anywhere}
     .source{margin:.25rem 0 0;color:var(--quiet);font-size:.88rem;overflow-wrap:anywhere}
     nav{position:sticky;top:0;z-index:5;background:var(--page);border-bottom:1px solid var(--line);margin-top:1rem}
-    nav ul{max-width:76rem;margin:0 auto;padding:.45rem 1.25rem;list-style:none;display:flex;gap:.35rem 1.1rem;overflow-x:auto}
+    nav ul{max-width:76rem;margin:0 auto;padding:.45rem 1.25rem;list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem}
     nav a{white-space:nowrap;text-decoration:none;font-size:.88rem;color:var(--quiet)}nav a:hover{color:var(--accent)}
     section{margin:2.4rem 0 0}
     h2{font-size:1.15rem;margin:0 0 .2rem;letter-spacing:-.005em}h3{font-size:.95rem;margin:1.3rem 0 .4rem}
@@ -90,12 +90,12 @@ enum ReportStyle {
     figure{margin:1rem 0;background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:.8rem 1rem}
     figcaption{font-weight:600;font-size:.95rem;margin-bottom:.1rem}
     figure .summary{color:var(--quiet);font-size:.88rem;margin:0 0 .4rem}
-    .plot{overflow-x:auto}.plot svg{display:block;width:100%;min-width:36rem;height:auto}
+    .plot{overflow-x:auto}.plot svg{display:block;width:100%;min-width:46rem;height:auto}
     .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.1rem 0 .5rem;padding:0;font-size:.84rem}
     .legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em;vertical-align:-.05em}
     .legend .em{background:var(--page);border:1px solid var(--line)}
-    svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--text)}
-    svg .ax{fill:var(--quiet);font-size:11px}svg .on{fill:var(--on);pointer-events:none}
+    svg text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--text)}
+    svg .ax{fill:var(--quiet);font-size:12px}svg .on{fill:var(--on);pointer-events:none}
     .gr{stroke:var(--line);stroke-width:1}.tk{stroke:var(--quiet);stroke-width:1}
     .mk{stroke:var(--quiet);stroke-width:1.2;stroke-dasharray:2 3;fill:none;opacity:.7}
     .ln{fill:none;stroke-width:2;stroke-linejoin:round}svg .em{fill:var(--page);stroke:var(--line);stroke-width:.5}
@@ -104,7 +104,7 @@ enum ReportStyle {
 
   private static let small = """
     @media (max-width:40rem){
-    header,main,footer{padding-left:.8rem;padding-right:.8rem}nav ul{padding-left:.8rem;padding-right:.8rem}
+    header,main,footer{padding-left:.8rem;padding-right:.8rem}nav ul{padding-left:.8rem;padding-right:.8rem;flex-wrap:nowrap;overflow-x:auto;scrollbar-width:thin}
     section{margin-top:1.8rem}.answers{grid-template-columns:1fr;gap:.6rem}
     th,td{padding:.28rem .5rem}tbody th{min-width:8rem;max-width:11rem}
     .wide thead th:first-child,.wide tbody th{position:sticky;left:0;background:var(--surface)}.wide thead th:first-child{z-index:2}

@@ -29,6 +29,7 @@ struct WholeDocument: Encodable {
   var frag: FragmentationDocument?
   var pageblocks: PageblockDocument?
   var lifetimes: LifetimeDocument?
+  var pages: PageUseDocument?
   var snapshots: [String: SnapshotDocument]?
 
   init(_ report: WholeReport) {
@@ -60,6 +61,7 @@ struct WholeDocument: Encodable {
     if let pageblocks = report.pageblocks, let fragmentation = report.fragmentation {
       self.pageblocks = PageblockDocument(pageblocks, fragmentation)
     }
+    pages = report.pageUse.map { PageUseDocument($0, top: report.top) }
     lifetimes = report.lifetimes.map { LifetimeDocument($0, top: report.top) }
     if !report.snapshots.isEmpty {
       snapshots = Dictionary(
@@ -116,6 +118,44 @@ struct PageblockDocument: Encodable {
             frame: "0x" + String(cell.frame, radix: 16), pages: cell.pages, freePages: cell.content.freePages,
             usedPages: used.isEmpty ? nil : used)
         })
+    }
+  }
+}
+
+/// Who takes and holds pages, as JSON.
+struct PageUseDocument: Encodable {
+  struct Group: Encodable {
+    var task: String?
+    /// Outermost caller first.
+    var frames: [String]?
+    var allocations: UInt64
+    var takenPages: UInt64
+    var heldPages: UInt64
+  }
+
+  var allocations: UInt64
+  var takenPages: UInt64
+  var heldPages: UInt64
+  var peakHeldPages: UInt64
+  var freesOfUnseen: UInt64
+  var tasks: [Group]
+  var stacks: [Group]
+
+  init(_ findings: PageUseFindings, top: Int?) {
+    allocations = findings.total.allocations
+    takenPages = findings.total.takenPages
+    heldPages = findings.total.heldPages
+    peakHeldPages = findings.peakHeldPages
+    freesOfUnseen = findings.freesOfUnseen
+    tasks = findings.tasks.prefix(top ?? .max).map { group in
+      Group(
+        task: group.names.first, allocations: group.pages.allocations, takenPages: group.pages.takenPages,
+        heldPages: group.pages.heldPages)
+    }
+    stacks = findings.stacks.prefix(top ?? .max).map { group in
+      Group(
+        frames: group.names, allocations: group.pages.allocations, takenPages: group.pages.takenPages,
+        heldPages: group.pages.heldPages)
     }
   }
 }

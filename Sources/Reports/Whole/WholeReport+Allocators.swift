@@ -9,7 +9,8 @@ extension WholeReport {
     guard let caches else { return nil }
     var section = ReportSection(
       "caches", "Caches",
-      lead: "The same waste by slab cache, and how full the slabs are by the model. Object waste is in slots larger than "
+      lead:
+        "The same waste by slab cache, and how full the slabs are by the model. Object waste is in slots larger than "
         + "asked for; slab waste is in slots that hold nothing, and in padding.")
     if let own {
       let outcome = own.outcome
@@ -27,7 +28,8 @@ extension WholeReport {
   private func cacheChart(_ caches: [ReplayOutcome.Cache], _ own: ReplayFindings) -> BarChart {
     BarChart(
       title: "What the largest caches' slabs hold at the end",
-      summary: "Bytes of slab pages of \(name(own)): what was requested, what slots are larger than that, slots without "
+      summary:
+        "Bytes of slab pages of \(name(own)): what was requested, what slots are larger than that, slots without "
         + "an object, and padding.",
       provenance: .modelled,
       parts: [("requested", 0), ("object waste", 1), ("free slots", 4), ("padding", 7)],
@@ -49,8 +51,8 @@ extension WholeReport {
         .modelled("Slab memory", "slabBytes", "Bytes of the pages that the cache's slabs take at the end."),
         .modelled("Slabs", "slabs", "Slabs at the end."), .modelled("Order", "slabOrder", "A slab is 2ⁿ pages."),
         .modelled("Slot", "slotSize", "Bytes from one object to the next."),
-        .modelled("Live", "activeObjects", "Objects in use at the end."),
-        .modelled("Full %", "occupancyPercent", "The part of the slots that hold an object."),
+        .observed("Live", "liveObjects", "Objects in use at the end whose allocation is in the trace."),
+        .modelled("Full %", "occupancyPercent", "The part of the slots that hold such an object."),
         .modelled("Free slots", "freeSlotBytes", "Bytes in slots that hold no object: slab waste."),
         .modelled("Padding", "paddingBytes", "Bytes at the ends of slabs too short for another slot: slab waste."),
         .observed("Object waste", "objectWasteBytes", "Bytes of live objects beyond what was asked for."),
@@ -60,8 +62,8 @@ extension WholeReport {
       let slots = cache.slabs * cache.slotsPerSlab
       table.add([
         .text(cache.name), .bytes(cache.slabPages * UInt64(own.profile.pageSize)), .count(cache.slabs),
-        .count(cache.slabOrder), .count(cache.slotSize), .count(cache.activeObjects),
-        slots == 0 ? .missing : .percent(Double(cache.activeObjects) / Double(slots) * 100),
+        .count(cache.slabOrder), .count(cache.slotSize), .count(cache.live.objects),
+        slots == 0 ? .missing : .percent(Double(cache.live.objects) / Double(slots) * 100),
         .bytes(cache.freeSlotBytes), .bytes(cache.paddingBytes), .bytes(cache.live.wastedBytes),
         .grade(cache.grades?.objectAddress),
       ])
@@ -75,7 +77,7 @@ extension WholeReport {
   var allocatorSection: ReportSection? {
     guard let comparison, let own else { return nil }
     var section = ReportSection(
-      "allocators", "Allocators side by side",
+      "allocators", "Allocators",
       lead: "The same requests through a model of each allocator, each on a machine of its own that starts empty. "
         + "Footprint is slab pages; what of it was not requested is wasted.")
     section.blocks.append(.chart(footprintChart(comparison)))
@@ -143,7 +145,8 @@ extension WholeReport {
     }
     return TimeChart(
       title: "Slab memory over time",
-      summary: "Bytes of slab pages of each modelled allocator, what was requested of them, and what the trace shows to "
+      summary:
+        "Bytes of slab pages of each modelled allocator, what was requested of them, and what the trace shows to "
         + "have been taken (observed).",
       provenance: .modelled, shape: .lines, times: first.map(\.atNanoseconds), series: series, unit: .bytes,
       isTicks: isTicks, marks: marks)
@@ -180,7 +183,9 @@ extension WholeReport {
         .modelled("Peak", "peakSlabBytes", "The most bytes of slab pages, at each allocator's own moment."),
         .modelled("Addresses right", "objectAddressPercent", "How many objects the model put where the kernel did."),
       ],
-      note: comparison.tracedAllocator.map { "The trace was made by \($0.rawValue.uppercased()); only its model can be graded." }
+      note: comparison.tracedAllocator.map {
+        "The trace was made by \($0.rawValue.uppercased()); only its model can be graded."
+      }
         ?? "The sizes in this trace fit no allocator that is known here, so no model is graded.")
     for findings in comparison.allocators {
       let figures = findings.outcome.end.modelled

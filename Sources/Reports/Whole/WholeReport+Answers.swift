@@ -6,7 +6,10 @@ import Replay
 extension WholeReport {
   /// The first screen: how much is wasted, where, which allocator would waste least, is memory fragmented.
   var answers: [ReportAnswer] {
-    [wasteAnswer, placeAnswer, allocatorAnswer, fragmentationAnswer ?? snapshotAnswer].compactMap { $0 }
+    [
+      wasteAnswer, placeAnswer, pageAnswer, allocatorAnswer,
+      fragmentationAnswer ?? snapshotAnswer ?? unknownFragmentation,
+    ].compactMap { $0 }
   }
 
   private var wasteAnswer: ReportAnswer? {
@@ -21,12 +24,14 @@ extension WholeReport {
     let figures = own.outcome.end.modelled
     let wasted = own.footprintWastedBytes(figures)
     let parts: [(String, Int64)] = [
-      ("objects larger than asked for", figures.live.wastedBytes), ("free slots", Int64(clamping: figures.freeSlotBytes)),
-      ("padding and management", Int64(clamping: figures.paddingBytes &+ figures.managementBytes)),
+      ("larger than asked for", figures.live.wastedBytes),
+      ("free slots", Int64(clamping: figures.freeSlotBytes)),
+      ("padding", Int64(clamping: figures.paddingBytes &+ figures.managementBytes)),
     ]
     return ReportAnswer(
       question: "How much is wasted?", value: Units.bytes(wasted),
-      sentence: "\(Units.percent(own.footprintWastedPercent(figures))) of the \(Units.bytes(own.slabBytes(figures))) that "
+      sentence:
+        "\(Units.percent(own.footprintWastedPercent(figures))) of the \(Units.bytes(own.slabBytes(figures))) that "
         + "\(name(own)) holds at the end, for \(Units.bytes(figures.live.requestedBytes)) requested.",
       provenance: .modelled,
       evidence: parts.map { part in
@@ -91,7 +96,8 @@ extension WholeReport {
     let order = min(order, largest.index.freeBlocks.count - 1)
     let unusable = largest.index.unusableFreeIndex(order: order)
     let hasSmall = largest.index.suitableBlocks(order: min(3, order)) > 0
-    var sentence = "Of \(largest.name)'s free memory, \(Units.percent(Double(unusable) / 10)) is in blocks too small for "
+    var sentence =
+      "Of \(largest.name)'s free memory, \(Units.percent(Double(unusable) / 10)) is in blocks too small for "
     sentence += "order \(order) (a pageblock); its largest free block has order \(largest.index.largestFreeOrder ?? 0)."
     return ReportAnswer(
       question: "Is memory fragmented?", value: Self.verdict(unusable: unusable, hasSmallBlocks: hasSmall),
@@ -99,7 +105,7 @@ extension WholeReport {
       evidence: known.prefix(4).map { zone in
         let part = zone.index.unusableFreeIndex(order: min(order, zone.index.freeBlocks.count - 1))
         return (
-          name: "\(zone.name): too small for order \(order)", value: Units.percent(Double(part) / 10),
+          name: "\(zone.name), unusable", value: Units.percent(Double(part) / 10),
           share: Double(part) / 1000
         )
       }, section: "fragmentation")
@@ -120,6 +126,16 @@ extension WholeReport {
     guard var answer = answer(zones, order: 9, note: "", provenance: .observed) else { return nil }
     answer.section = "snapshot-\(snapshots.last?.role ?? "")"
     return answer
+  }
+
+  private var unknownFragmentation: ReportAnswer? {
+    if subject == nil { return nil }
+    return ReportAnswer(
+      question: "Is memory fragmented?", value: "Not known",
+      sentence: fragmentation == nil
+        ? "The trace has no mm_page_alloc_zone_locked events: record all of events/kmem."
+        : "The trace's page events leave no free block known; --before or --after a snapshot with kpageflags tells more.",
+      section: fragmentation == nil ? "quality" : "fragmentation")
   }
 
   // MARK: - Helpers

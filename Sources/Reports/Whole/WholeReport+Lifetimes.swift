@@ -18,7 +18,7 @@ extension WholeReport {
   var lifetimeSection: ReportSection? {
     guard let lifetimes, lifetimes.total.objects > 0 else { return nil }
     var section = ReportSection(
-      "lifetimes", "Lifetimes and turnover",
+      "lifetimes", "Lifetimes",
       lead: "How long objects lived that were freed in the trace, and how often each call site's memory was replaced. "
         + "Objects from before the trace are left out.")
     let freed = lifetimes.total.objects == 0 ? 0 : Double(lifetimes.frees) / Double(lifetimes.total.objects) * 100
@@ -88,7 +88,8 @@ extension WholeReport {
         .name("Median lifetime", "medianLifetime", "The range that half of its freed objects do not exceed."),
         .observed("Within 1 ms", "transientPercent", "The part of its frees within a millisecond of the allocation."),
         .observed(
-          "Other CPU", "freesOnOtherCPUPercent", "The part of its frees on another CPU than the allocation (ping-pong)."),
+          "Other CPU", "freesOnOtherCPUPercent", "The part of its frees on another CPU than the allocation (ping-pong)."
+        ),
       ])
     for site in lifetimes.sites where site.total.objects > 0 {
       table.add([
@@ -158,7 +159,8 @@ extension WholeReport {
         .observed("Kept %", "keptPercent", "The part of its allocations that is still there."),
         .observed("Growth", "bytesPerSecond", "Kept bytes for each second of the trace."),
         .observed("Oldest", "oldestNanoseconds", "The age of its oldest live object."),
-        .observed("Parts", "slices", "Parts of the trace, of \(LifetimeAnalysis.slices), from which something is still there."),
+        .observed(
+          "Parts", "slices", "Parts of the trace, of \(LifetimeAnalysis.slices), from which something is still there."),
       ])
     let seconds = Double(lifetimes.span) / 1e9
     for site in suspects {

@@ -11,7 +11,9 @@ extension WholeReport {
     let report = FragmentationReport(subject: subject, findings: fragmentation)
     var section = ReportSection(
       "fragmentation", "Fragmentation",
-      lead: "Free blocks by order, replayed from the trace's page events, and the kernel's two indices. \(report.startNote)")
+      lead:
+        "Free blocks by order, replayed from the trace's page events, and the kernel's two indices. \(report.startNote)"
+    )
     for span in fragmentation.zones.indices {
       if let chart = freeChart(fragmentation, span) { section.blocks.append(.chart(chart)) }
       section.blocks += indexCharts(fragmentation, span).map { .chart($0) }
@@ -144,7 +146,8 @@ extension WholeReport {
       var effect = steal.key.isFragmenting ? "two types share a pageblock" : "a whole pageblock or more"
       if steal.key.changesOwnership { effect += ", which changed its type" }
       table.add([
-        .text(findings.name(migrateType: Int(steal.key.wanted))), .text(findings.name(migrateType: Int(steal.key.from))),
+        .text(findings.name(migrateType: Int(steal.key.wanted))),
+        .text(findings.name(migrateType: Int(steal.key.from))),
         .count(steal.count), .text(effect),
       ])
     }
@@ -157,7 +160,8 @@ extension WholeReport {
       [
         .name("Task", "task", "The task that ran."),
         .modelled("Times", "count", "Free blocks of pageblock size or above that were broken up."),
-        .observed("Order", "order", "The order asked for."), .name("Type", "migrateType", "The migrate type asked for."),
+        .observed("Order", "order", "The order asked for."),
+        .name("Type", "migrateType", "The migrate type asked for."),
         .name("Flags", "gfpFlags", "The request's gfp flags, if the request was traced."),
         .name("Caller", "caller", "Who asked the page allocator, if there are stack traces."),
       ])
@@ -177,7 +181,7 @@ extension WholeReport {
     let zones = pageblocks.zones.filter { !$0.content.isEmpty }
     if zones.isEmpty { return nil }
     var section = ReportSection(
-      "memory-map", "Physical memory map",
+      "memory-map", "Memory map",
       lead: "Pageblocks of \(Units.count(UInt64(1) << UInt64(pageblocks.pageblockOrder))) pages in the order of their "
         + "addresses: what is free, and for which migrate type the rest was taken in the trace. What is empty was taken "
         + "before the trace, or nothing is known of it.")
@@ -200,7 +204,8 @@ extension WholeReport {
     for start in stride(from: 0, to: zone.cells.count, by: merge) {
       cells.append(cell(Array(zone.cells[start..<min(start + merge, zone.cells.count)]), findings))
     }
-    let blocks = pageblocks.zones.firstIndex { $0.name == zone.name && $0.node == zone.node }
+    let blocks =
+      pageblocks.zones.firstIndex { $0.name == zone.name && $0.node == zone.node }
       .map { pageblocks.pageblocksPerCell[$0] } ?? 1
     let each = blocks * UInt64(merge)
     var legend: [ChartLegend] = [.init(swatch: "k2", name: "free"), .init(swatch: "k7", name: "several types")]

@@ -8,8 +8,9 @@ extension WholeReport {
   var gradeSection: ReportSection? {
     guard let subject, let own else { return nil }
     var section = ReportSection(
-      "grades", "How far to trust the models",
-      lead: "Where the trace tells what the model predicts, the two are compared. Everything labelled modelled is as good "
+      "grades", "Trust",
+      lead:
+        "Where the trace tells what the model predicts, the two are compared. Everything labelled modelled is as good "
         + "as these grades.")
     let report = ReplayReport(subject: subject, findings: own)
     if let note = report.ungradedNote { section.blocks.append(.paragraph(note)) }
@@ -110,10 +111,23 @@ extension ReportTable {
           isNumber: column.isNumber, provenance: column.isNumber ? .observed : nil)
       })
     for row in table.rows {
-      add(zip(row, table.columns).map { cell, column in
-        let plain = cell.replacing(",", with: "")
-        return ReportCell(shown: cell, exact: cell, sort: column.isNumber ? Double(plain) : nil)
-      })
+      add(
+        zip(row, table.columns).map { cell, column in
+          ReportCell(shown: cell, exact: cell, sort: column.isNumber ? Self.number(cell) : nil)
+        })
     }
+    // Numbers of several kinds in a column have no order.
+    isSortable = rows.allSatisfy { row in
+      zip(row, table.columns).allSatisfy { !$1.isNumber || $0.sort != nil || $0.shown.isEmpty }
+    }
+  }
+
+  /// The number that a text such as `1,234` or `1.5 MiB` stands for.
+  private static func number(_ text: String) -> Double? {
+    let words = text.replacing(",", with: "").split(separator: " ")
+    guard let first = words.first, let value = Double(first), words.count <= 2 else { return nil }
+    if words.count == 1 { return value }
+    let units = ["B": 1.0, "KiB": 1024, "MiB": 1_048_576, "GiB": 1_073_741_824, "TiB": 1_099_511_627_776]
+    return units[String(words[1])].map { $0 * value }
   }
 }

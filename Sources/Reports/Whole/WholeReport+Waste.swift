@@ -38,7 +38,9 @@ extension WholeReport {
     var table = ReportTable(
       id, title,
       [
-        .name(result.grouping.title, "key", "What the figures of a row are summed up by."),
+        .name(
+          result.grouping.title.prefix(1).uppercased() + result.grouping.title.dropFirst(), "key",
+          "What the figures of a row are summed up by."),
         .observed("Live", "liveObjects", "Objects there at the end."),
         .observed("Allocated", "liveAllocatedBytes", "Bytes handed out to live objects."),
         .observed("Wasted", "liveWastedBytes", "Bytes of live objects beyond what was asked for."),
@@ -72,7 +74,9 @@ extension WholeReport {
     let order = siteOrder
     let items = orderedSites.map { ($0, amount($0.live, $0.peak, $0.total, order).wastedBytes) }
       .filter { $0.1 > 0 }
-    if items.count > 1 { section.blocks.append(.chart(treemap(items, order))) }
+    // One that has nearly all of it is a rectangle without a word more than the table's.
+    let sum = items.reduce(0) { $0 + $1.1 }
+    if items.count > 4, (items.first?.1 ?? 0) * 10 < sum * 9 { section.blocks.append(.chart(treemap(items, order))) }
     section.blocks += flameGraphs
     section.blocks.append(.table(wasteTable("call-sites", "Call sites", callSites)))
     if let table = stackTable { section.blocks.append(.table(table)) }
@@ -103,7 +107,8 @@ extension WholeReport {
     guard let timeline = lifetimes?.timeline, timeline.count > 1 else { return nil }
     return TimeChart(
       title: "Live objects over time",
-      summary: "Bytes requested by live objects, and on top of them what objects are larger than asked for. Dashed lines "
+      summary:
+        "Bytes requested by live objects, and on top of them what objects are larger than asked for. Dashed lines "
         + "are the trace's markers.",
       provenance: .observed, shape: .stacked, times: timeline.map(\.atNanoseconds),
       series: [
@@ -142,8 +147,7 @@ extension WholeReport {
     func graph(_ title: String, _ weight: (LifetimeFindings.Stack) -> Int64) -> ReportBlock? {
       let graph = FlameGraph(
         title: title,
-        summary: "Callers from the outermost at the top to the allocation at the bottom; as wide as the bytes that "
-          + "were asked for through them. The table of stacks has the largest.",
+        summary: Self.flameSummary("bytes"),
         provenance: .observed, unit: .bytes,
         stacks: stacks.map { ($0.frames, Double(max(weight($0), 0))) })
       return graph.isEmpty ? nil : .chart(graph)
@@ -167,10 +171,8 @@ extension WholeReport {
         .observed("Allocations", "totalObjects", "All allocations of the trace."),
       ])
     for stack in stacks.prefix(1000) {
-      // The innermost frames are the tracer's own.
-      let inner = stack.frames.reversed().filter { !$0.hasPrefix("trace_event_raw_event") }.prefix(5)
       table.add([
-        .text(inner.joined(separator: " < ")), .bytes(stack.live.allocatedBytes), .bytes(stack.live.wastedBytes),
+        .text(Self.stackName(stack.frames)), .bytes(stack.live.allocatedBytes), .bytes(stack.live.wastedBytes),
         .bytes(stack.total.allocatedBytes), .bytes(stack.total.wastedBytes), .count(stack.total.objects),
       ])
     }
@@ -181,7 +183,8 @@ extension WholeReport {
   var taskSection: ReportSection? {
     guard let tasks, tasks.groups.count > 0 else { return nil }
     var section = ReportSection(
-      "tasks", "Tasks", lead: "The same waste by the task that ran when the memory was asked for. Exact, from the trace.")
+      "tasks", "Tasks",
+      lead: "The same waste by the task that ran when the memory was asked for. Exact, from the trace.")
     section.blocks.append(.table(wasteTable("tasks", "Tasks", tasks)))
     return section
   }

@@ -16,6 +16,7 @@ public struct WholeReport: Sendable {
   public var fragmentation: FragmentationFindings?
   public var pageblocks: PageblockFindings?
   public var lifetimes: LifetimeFindings?
+  public var pageUse: PageUseFindings?
   /// Snapshots with what they are to the trace, such as `before`; in order of time.
   public var snapshots: [(role: String, findings: SnapshotFindings)] = []
   /// The most rows of a table; `nil` leaves it to the format.
@@ -29,7 +30,7 @@ public struct WholeReport: Sendable {
   /// The tables that a report can have, by name, for CSV.
   public static let tableNames = [
     "call-sites", "caches", "slabs", "allocators", "model-pages", "free-blocks", "fallbacks", "breakers", "pageblocks",
-    "lifetimes", "turnover", "leak-suspects", "tasks", "stacks", "grades", "markers",
+    "lifetimes", "turnover", "leak-suspects", "tasks", "page-tasks", "page-stacks", "stacks", "grades", "markers",
   ]
 
   var isTicks: Bool { subject?.isTicks ?? false }
@@ -56,7 +57,7 @@ public struct WholeReport: Sendable {
     document.sections =
       [
         wasteSection, cacheSection, allocatorSection, fragmentationSection, pageblockSection, lifetimeSection,
-        leakSection, taskSection, gradeSection,
+        leakSection, taskSection, pageSection, gradeSection,
       ].compactMap { $0 } + snapshotSections + [qualitySection].compactMap { $0 }
     return document
   }
