@@ -1,5 +1,6 @@
 import Analysis
 import FoundationEssentials
+import Glibc
 import ProcSnapshots
 import TestSupport
 import Testing
@@ -110,9 +111,10 @@ import Testing
     report.callSites = many(report.callSites)
     report.caches = many(report.caches)
     report.tasks = many(report.tasks)
-    report.lifetimes?.sites = (0..<3000).compactMap { number in
-      var site = report.lifetimes?.sites.first
-      site?.key = "\(number)" + long
+    let site = try #require(report.lifetimes?.sites.first)
+    report.lifetimes?.sites = (0..<3000).map { number in
+      var site = site
+      site.key = "\(number)" + long
       return site
     }
     let html = report.html()
@@ -169,7 +171,7 @@ enum Contrast {
     guard colour.utf8.count == 7, colour.hasPrefix("#"), let value = Int(colour.dropFirst(), radix: 16) else {
       throw NoColour()
     }
-    let parts = [value >> 16, value >> 8 & 255, value & 255].map { part -> Double in
+    let parts = [value >> 16, value >> 8 & 255, value & 255].map { (part: Int) -> Double in
       let share = Double(part) / 255
       return share <= 0.03928 ? share / 12.92 : pow((share + 0.055) / 1.055, 2.4)
     }
@@ -212,7 +214,7 @@ struct HTMLCheck {
         if attribute.hasPrefix("id=\"") { ids.append(attribute.dropFirst(4).filter { $0 != "\"" }) }
         if attribute.hasPrefix("href=\"#") { links.append(attribute.dropFirst(7).filter { $0 != "\"" }) }
       }
-      if Self.raw.contains(name), let end = rest.range(of: "</\(name)>") {
+      if Self.raw.contains(name), let end = rest.firstRange(of: "</\(name)>") {
         rest = rest[end.upperBound...]
       } else if !isClosed, !Self.void.contains(name) {
         stack.append(name)

@@ -1,4 +1,4 @@
-import KernelTypes
+public import KernelTypes
 public import TraceEvents
 
 /// Sums up the page events of a trace by task and by stack: pages taken, and pages held at the end.
