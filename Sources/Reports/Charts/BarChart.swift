@@ -15,6 +15,8 @@ struct BarChart: Chart {
   var parts: [(name: String, colour: Int)]
   var bars: [Bar]
   var unit: ChartScale.Unit
+  /// Whether a table beside it has the same figures.
+  var hasTableBeside = false
 
   var legend: [ChartLegend] { parts.count < 2 ? [] : parts.map { .init(swatch: "k\($0.colour)", name: $0.name) } }
 
@@ -46,6 +48,7 @@ struct BarChart: Chart {
   }
 
   var alternative: ReportTable? {
+    if hasTableBeside { return nil }
     var table = ReportTable(
       "", title,
       [.name("", "name", "")]

@@ -68,9 +68,9 @@ enum ReportStyle {
     """
 
   private static let tables = """
-    .tools{display:flex;flex-wrap:wrap;gap:.5rem;margin:.4rem 0;align-items:center;font-size:.88rem;color:var(--quiet)}
+    .tools{display:flex;flex-wrap:wrap;gap:.5rem;margin:.9rem 0 -.4rem;align-items:center;font-size:.88rem;color:var(--quiet)}
     .tools input{width:min(18rem,100%)}
-    .table{overflow:auto;max-height:34rem;background:var(--surface);border:1px solid var(--line);border-radius:8px}
+    .table{margin-top:.9rem;overflow:auto;max-height:34rem;background:var(--surface);border:1px solid var(--line);border-radius:8px}
     table{border-collapse:separate;border-spacing:0;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
     caption{text-align:left;font-weight:600;padding:.5rem .7rem .2rem;font-size:.95rem}
     th,td{padding:.28rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}

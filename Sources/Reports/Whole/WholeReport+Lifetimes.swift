@@ -52,7 +52,7 @@ extension WholeReport {
         .init(
           name: Self.rangeName(bin), values: [Double(lifetimes.freesByLifetime[bin])],
           text: Units.count(lifetimes.freesByLifetime[bin]))
-      }, unit: .count)
+      }, unit: .count, hasTableBeside: true)
   }
 
   private func rangeTable(_ lifetimes: LifetimeFindings) -> ReportTable {

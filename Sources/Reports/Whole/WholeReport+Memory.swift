@@ -26,10 +26,15 @@ extension WholeReport {
     return section
   }
 
+  /// Whether a zone ever had a free block that is known of.
+  private func isKnown(_ findings: FragmentationFindings, _ span: Int) -> Bool {
+    (findings.outcome.timeline + [findings.outcome.end]).contains { $0.freeBlocks[span].contains { $0 > 0 } }
+  }
+
   /// Free memory of a zone over time, by how large its blocks are.
   private func freeChart(_ findings: FragmentationFindings, _ span: Int) -> TimeChart? {
     let timeline = findings.outcome.timeline
-    guard timeline.count > 1, timeline.contains(where: { $0.freeBlocks[span].contains { $0 > 0 } }) else { return nil }
+    guard timeline.count > 1, isKnown(findings, span) else { return nil }
     let orders = findings.outcome.end.freeBlocks[span].count
     let block = min(findings.policy.pageblockOrder, orders - 1)
     let groups: [(name: String, orders: Range<Int>, colour: Int)] = [
@@ -103,7 +108,7 @@ extension WholeReport {
         .modelled("Times gone", "timesMissing", "How often no block of the order or above was left."),
         .modelled("Gone for", "missingNanoseconds", "For how long there was none."),
       ])
-    for span in findings.zones.indices {
+    for span in findings.zones.indices where isKnown(findings, span) {
       let index = findings.index(findings.outcome.end, span: span)
       for order in index.freeBlocks.indices {
         let state = findings.outcome.availability[span][order]
