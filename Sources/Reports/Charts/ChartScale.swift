@@ -14,7 +14,7 @@ struct ChartScale: Sendable {
   /// A scale that holds 0 and `largest`, with about `count` ticks.
   init(largest: Double, unit: Unit, count: Int = 5, stopsAtLargest: Bool = false) {
     self.unit = unit
-    let top = max(largest, unit.isWhole ? 1 : 1e-9)
+    let top = max(largest, unit.isWhole ? 1 : 0.1)
     let step = Self.step(top / Double(max(count, 1)), unit)
     var ticks: [Double] = []
     var tick = 0.0
@@ -77,8 +77,8 @@ struct ChartScale: Sendable {
 extension ChartScale.Unit {
   var isWhole: Bool {
     switch self {
-    case .bytes, .count: true
-    case .index, .time: false
+    case .bytes, .count, .time: true
+    case .index: false
     }
   }
 }
