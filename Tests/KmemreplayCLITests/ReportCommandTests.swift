@@ -45,6 +45,26 @@ import TraceEvents
     #expect(csv.split(separator: "\r\n").count == 4)
   }
 
+  @Test(
+    "the Markdown of real captures is as recorded, and two runs give the same HTML",
+    arguments: ["6.1-slub-smp1-script-s20k", "6.1-slub-smp1-stack", "6.1-slob-smp1-script-s20k"])
+  func recorded(capture: String) throws {
+    func run(_ format: String) -> String {
+      let output = MemorySink()
+      // The report names its input; where the package lies is nobody's business.
+      let environment = CommandEnvironment(
+        output: output, errors: MemorySink(),
+        openRepeatedly: { _ in RepeatableTrace(SampleTraces.path(capture)).open })
+      #expect(CommandRunner.run(["report", "trace.txt.zst", "--format", format], in: environment) == .done)
+      return output.text
+    }
+    let markdown = run("markdown")
+    let expected = SampleTraces.expected("\(capture).report.md")
+    #expect(try markdown == ExpectedFiles.text(at: expected, insteadOf: markdown))
+    let html = run("html")
+    #expect(html.utf8.count < 2_000_000 && html == run("html"))
+  }
+
   @Test("with snapshots from before and after, the end is compared with what the kernel counted")
   func snapshots() {
     let archive = SampleTraces.file("6.1-slub-smp2-rtnc/snapshots.tar.zst")
