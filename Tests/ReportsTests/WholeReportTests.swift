@@ -36,7 +36,7 @@ import Testing
       #expect(page.problems.isEmpty, "\(page.problems)")
       #expect(Set(page.ids).count == page.ids.count)
       for link in page.links { #expect(page.ids.contains(link), "nothing has the id \(link)") }
-      #expect(page.links.count > 3)
+      #expect(page.links.count >= 3)
       // Nothing is fetched from anywhere.
       for word in ["http:", "https:", "src=\"", "@import", "url(", "<link", "<iframe"] {
         #expect(!html.contains(word), "\(word)")
@@ -88,7 +88,9 @@ import Testing
     #expect(html.components(separatedBy: "</script").count == 2)
     #expect(html.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&#96;&amp;@someone"))
     let markdown = report.markdown()
-    #expect(!markdown.contains("<img") && !markdown.contains("@someone"))
+    // A backslash takes its meaning from a character.
+    #expect(!markdown.replacing("\\<", with: "").contains("<"))
+    #expect(!markdown.contains("@someone"))
     #expect(HTML.escaped("a\u{1B}[31mb\u{202E}") == "a\u{FFFD}[31mb\u{FFFD}")
     let text = "<&>"
     let html2: HTML = "<b title=\"\(text)\">\(text)</b>"
