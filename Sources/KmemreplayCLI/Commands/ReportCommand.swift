@@ -15,7 +15,8 @@ struct ReportCommand: ToolCommand {
       memory is fragmented; then call sites, caches, allocators, physical memory, lifetimes, leak suspects, tasks, and how \
       far to trust it all. Without --format, the output's name decides (.html, .md, .json, .csv); text goes to a terminal.
 
-      A directory of /proc files, or a .tar.zst of one, in the trace's place gives what a snapshot tells alone. With \
+      A capture (directory or archive of Tools/capture) brings its snapshots and symbols. A directory of /proc files, or a \
+      .tar.zst of one, in the trace's place gives what a snapshot tells alone. With \
       --before and --after, free memory is known from the start, and the replay's end is compared with what the kernel \
       counted.
       """)
@@ -99,22 +100,30 @@ struct ReportCommand: ToolCommand {
   }
 
   private func answer(_ environment: CommandEnvironment) throws -> (WholeReport, ExitStatus) {
-    if SnapshotReader.isSnapshot(input.trace) {
+    let bundle = CaptureBundle(input.trace)
+    if isSnapshotAlone(bundle) {
       var report = WholeReport(subject: nil)
       report.snapshots = [("alone", SnapshotFindings(try Self.read(input.trace, label)))]
       return (report, .done)
     }
-    let before = try before.map { try Self.read($0, beforeLabel) }
-    let after = try after.map { try Self.read($0, afterLabel) }
+    let before = try before.map { try Self.read($0, beforeLabel) } ?? bundle?.snapshot("before")
+    let after = try after.map { try Self.read($0, afterLabel) } ?? bundle?.snapshot("after")
     let other = try snapshot.map { try Self.read($0, label) }
     let passes = ReportPasses(
       replay: ReplayPasses(input: input, slub: slub, environment: environment), before: before, after: after,
-      symbols: try input.symbols.map(SymbolFile.read))
+      symbols: try input.symbols.map(SymbolFile.read) ?? bundle?.symbols())
     var (report, status) = try passes.run()
     for (role, snapshot) in [("before", before), ("other", other), ("after", after)] {
       if let snapshot { report.snapshots.append((role, SnapshotFindings(snapshot))) }
     }
     return (report, status)
+  }
+
+  /// Whether the input is a snapshot without a trace: a directory, or an archive, that holds none.
+  private func isSnapshotAlone(_ bundle: CaptureBundle?) -> Bool {
+    guard SnapshotReader.isSnapshot(input.trace) else { return false }
+    if bundle == nil { return true }
+    return SnapshotReader.isDirectory(input.trace) ? false : (try? OpenedTrace.open(input.trace)) == nil
   }
 
   private func render(_ report: WholeReport) throws -> String {
