@@ -41,7 +41,7 @@ let package = Package(
     library("MemoryModels", ["KernelTypes"]),
     library("Replay", ["TraceEvents", "MemoryModels", "KernelTypes"]),
     library("Analysis", ["Replay", "ProcSnapshots", "MemoryModels", "TraceEvents", "KernelTypes"]),
-    library("Reports", ["Analysis", "ProcSnapshots", "Replay", "TraceEvents", "KernelTypes"]),
+    library("Reports", ["Analysis", "MemoryModels", "ProcSnapshots", "Replay", "TraceEvents", "KernelTypes"]),
     library(
       "KmemreplayCLI",
       [

@@ -15,6 +15,8 @@ public struct KernelProfile: Sendable, Hashable, Codable {
   public var slab: SLABPolicy
   public var slob: SLOBPolicy
   public var pageAllocator: PageAllocatorPolicy
+  /// What `/proc/sys/vm` says; change it by `use`, so that the policies follow.
+  public private(set) var virtualMemory: VirtualMemorySettings
 
   /// The defaults of a kernel version on an architecture.
   public init(
@@ -31,5 +33,13 @@ public struct KernelProfile: Sendable, Hashable, Codable {
     slab = SLABPolicy(kernel: kernel, architecture: architecture)
     slob = SLOBPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
     pageAllocator = PageAllocatorPolicy(kernel: kernel, architecture: architecture, pageSize: pageSize)
+    virtualMemory = VirtualMemorySettings(kernel: kernel)
+  }
+
+  /// Takes over the settings of `/proc/sys/vm`, and what in the policies follows from them.
+  public mutating func use(_ settings: VirtualMemorySettings) {
+    virtualMemory = settings
+    pageAllocator.watermarkScaleFactor = settings.watermarkScaleFactor
+    pageAllocator.watermarkBoostFactor = settings.watermarkBoostFactor
   }
 }

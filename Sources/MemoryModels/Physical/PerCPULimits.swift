@@ -20,23 +20,31 @@ public struct PerCPULimits: Hashable, Sendable {
 
   /// The limits for a zone with so many managed pages and such a low watermark, shared by `cpuCount` CPUs.
   ///
+  /// `fraction` is `percpu_pagelist_high_fraction`, `oldFraction` `percpu_pagelist_fraction`; 0 leaves the kernel's rule.
   /// Follows `zone_batchsize` and `zone_highsize` in mm/page_alloc.c, Linux 6.1 (3.5 and 6.12 for their policies).
   public init(
-    managedPages: Int, lowWatermark: Int, cpuCount: Int, policy: PageAllocatorPolicy, pageSize: Int = 4096
+    managedPages: Int, lowWatermark: Int, cpuCount: Int, policy: PageAllocatorPolicy, pageSize: Int = 4096,
+    fraction: Int = 0, oldFraction: Int = 0
   ) {
     let computed = Self.batch(managedPages: managedPages, policy: policy, pageSize: pageSize)
     batch = max(computed, 1)
+    let cpus = max(cpuCount, 1)
     switch policy.perCPUHighRule {
     case .sixBatches:
       high = 6 * computed
+      if oldFraction > 0 {
+        high = managedPages / oldFraction
+        // PAGE_SHIFT × 8.
+        batch = min(max(high / 4, 1), pageSize.trailingZeroBitCount * 8)
+      }
       highMaximum = high
     case .shareOfLowWatermark:
-      high = max(lowWatermark / max(cpuCount, 1), 4 * batch)
+      high = max((fraction > 0 ? managedPages / fraction : lowWatermark) / cpus, 4 * batch)
       highMaximum = high
     case .tuned:
-      high = max(lowWatermark / max(cpuCount, 1), 4 * batch)
-      // An eighth of the zone: MIN_PERCPU_PAGELIST_HIGH_FRACTION.
-      highMaximum = max(managedPages / 8 / max(cpuCount, 1), 4 * batch)
+      high = max((fraction > 0 ? managedPages / fraction : lowWatermark) / cpus, 4 * batch)
+      // An eighth of the zone: MIN_PERCPU_PAGELIST_HIGH_FRACTION; a set fraction switches tuning off.
+      highMaximum = fraction > 0 ? high : max(managedPages / 8 / cpus, 4 * batch)
     }
   }
 

@@ -51,6 +51,13 @@ public enum SnapshotReader {
     return snapshot
   }
 
+  /// Reads the sections of a kernel's image from a `System.map`, or from the output of `readelf -S`.
+  public static func kernelImage(path: String) throws(SnapshotError) -> KernelImageFile {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    return try KernelImageFile(
+      parsing: FileContent(name: name, bytes: try FileSystem.contents(of: path, limit: 1 << 28)))
+  }
+
   /// Picks the files of one snapshot.
   static func choose(_ candidates: [Candidate], path: String, label: String?) throws(SnapshotError) -> Snapshot {
     if candidates.isEmpty {

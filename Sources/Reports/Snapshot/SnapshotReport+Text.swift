@@ -58,7 +58,7 @@ extension SnapshotReport {
         text += line + "\n"
         line = indent
       }
-      line += (line.last == " " ? "" : " ") + word
+      line += (line.isEmpty || line.last == " " ? "" : " ") + word
     }
     return text + line + "\n"
   }
