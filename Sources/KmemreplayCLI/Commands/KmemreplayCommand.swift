@@ -16,6 +16,6 @@ struct KmemreplayCommand: ParsableCommand {
     subcommands: [
       TranslateCommand.self, BenchTranslateCommand.self,
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, LayoutCommand.self, ConvertCommand.self, BenchReadCommand.self,
+      SnapshotCommand.self, ReportCommand.self, LayoutCommand.self, ConvertCommand.self, BenchReadCommand.self,
     ])
 }

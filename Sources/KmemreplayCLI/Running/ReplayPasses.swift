@@ -65,7 +65,8 @@ struct ReplayPasses {
     return (subject, findings, second.status(subject, environment))
   }
 
-  private func reconnoitre(_ trace: OpenedTrace) throws -> Start {
+  /// Looks at the beginning of a trace.
+  func reconnoitre(_ trace: OpenedTrace) throws -> Start {
     var run = TraceRun(input, environment, reading: trace)
     var batch = EventBatch()
     var more = try run.next(&batch) != nil

@@ -41,6 +41,9 @@ struct TraceRun {
   /// What the trace says about its machine so far.
   var context: TraceContext { trace.source.context }
 
+  /// The events read so far.
+  var eventCount: UInt64 { trace.source.statistics.events }
+
   /// What is known of the machine so far; complete after the last batch.
   var profile: MachineProfile {
     MachineProfile(context: context, statistics: trace.source.statistics, overrides: options.overrides)
@@ -133,13 +136,17 @@ struct TraceRun {
     return text + ". Record with `trace-cmd record -e kmem`, or enable events/kmem in tracefs"
   }
 
-  /// Throws `CommandFailure` if a trace has no events of slab objects.
-  static func requireSlabEvents(_ subject: ReportSubject) throws {
+  /// Whether a trace has events of slab objects.
+  static func hasSlabEvents(_ subject: ReportSubject) -> Bool {
     let counts = subject.quality.statistics.eventsByKind
-    let isSlab = EventKind.allCases.contains { kind in
+    return EventKind.allCases.contains { kind in
       (kind.isObjectAllocation || kind.isObjectFree) && counts[Int(kind.rawValue)] > 0
     }
-    if isSlab { return }
+  }
+
+  /// Throws `CommandFailure` if a trace has no events of slab objects.
+  static func requireSlabEvents(_ subject: ReportSubject) throws {
+    if hasSlabEvents(subject) { return }
     throw CommandFailure(
       "\(subject.name): holds no slab events (kmalloc, kmem_cache_alloc, kfree, …), only "
         + "\(Units.count(subject.quality.statistics.events)) others. Record the whole kmem group: "

@@ -104,6 +104,11 @@ public struct FreeBlockMap: ~Copyable {
     return found.order
   }
 
+  /// Calls `body` with the first frame and order of each free block, in ascending order.
+  public func forEachBlock(_ body: (UInt64, Int) -> Void) {
+    for head in orders.sortedKeys() { body(head, Int(orders.value(head) ?? 0)) }
+  }
+
   /// Pages in free blocks of a span.
   public func freePages(span: Int) -> UInt64 {
     FragmentationIndex(freeBlocks: freeBlocks[span]).freePages

@@ -19,6 +19,14 @@ public enum SnapshotReader {
   /// Whether there is a directory at `path`, which can only be a snapshot.
   public static func isDirectory(_ path: String) -> Bool { FileSystem.isDirectory(path) }
 
+  /// Whether there is a directory or a tar archive at `path`, which can only be a snapshot.
+  public static func isSnapshot(_ path: String) -> Bool {
+    if isDirectory(path) { return true }
+    // A pipe's bytes can be read only once, and they are not ours.
+    guard FileSystem.isRegularFile(path) else { return false }
+    return (try? ArchiveBytes(path: path))?.isArchive ?? false
+  }
+
   /// Reads the snapshot at `path`.
   ///
   /// Where there are several (in the directories `before` and `after`, or as `t0.buddyinfo`, `t1.buddyinfo`), `label`

@@ -29,7 +29,7 @@ public enum QualityText {
     return text
   }
 
-  private static func sample(_ sample: ImportStatistics.Sample) -> String {
+  static func sample(_ sample: ImportStatistics.Sample) -> String {
     let place =
       switch sample.location {
       case .line(let number): "line \(number)"
