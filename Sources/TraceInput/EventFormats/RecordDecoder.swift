@@ -34,7 +34,7 @@ struct RecordDecoder: ~Copyable {
   let strings: Texts
   let stacks: StackTable
   private let catalogue: EventCatalogue
-  private let isSwapped: Bool
+  let isSwapped: Bool
   private let longSize: Int
   // By `common_type`: the plan's place, 0 if the event has not been met.
   private let index: UnsafeMutablePointer<UInt16>
@@ -55,7 +55,7 @@ struct RecordDecoder: ~Copyable {
   private var lastGFP: (key: UInt64, value: UInt64) = (.max, 0)
   private var classifiedGFP = IdentifierSet()
   // Whether the row before may get a stack trace.
-  private var awaitsStack = false
+  private(set) var awaitsStack = false
   private(set) var lastFrames: [StringID] = []
   private(set) var features: EraFeatures = []
   var otherEvents = OtherEvents()

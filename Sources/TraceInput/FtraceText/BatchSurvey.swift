@@ -2,6 +2,7 @@ import TraceEvents
 
 /// Counts what can be counted a column at a time, once a batch, instead of in the line loop.
 struct BatchSurvey: ~Copyable {
+  private let isBinary: Bool
   private var events: UInt64 = 0
   private var outOfOrder: UInt64 = 0
   private var hashedPointers: UInt64 = 0
@@ -10,6 +11,9 @@ struct BatchSurvey: ~Copyable {
   private var highestCPU = -1
   private var kinds = [UInt64](repeating: 0, count: EventKind.allCases.count)
   private var samples: [ImportStatistics.Sample] = []
+
+  /// Surveys events whose positions are line numbers, or byte offsets in binary inputs.
+  init(isBinary: Bool = false) { self.isBinary = isBinary }
 
   /// The highest CPU number seen plus one.
   var cpuCount: Int { highestCPU + 1 }
@@ -48,7 +52,8 @@ struct BatchSurvey: ~Copyable {
         if samples.count < ImportStatistics.samplesPerCounter {
           samples.append(
             .init(
-              counter: .outOfOrder, location: .line(batch.position[row]),
+              counter: .outOfOrder,
+              location: isBinary ? .byteOffset(batch.position[row]) : .line(batch.position[row]),
               text: "time \(batch.time[row]) after \(last)"))
         }
       }
