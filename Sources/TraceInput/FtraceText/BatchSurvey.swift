@@ -2,7 +2,13 @@ import TraceEvents
 
 /// Counts what can be counted a column at a time, once a batch, instead of in the line loop.
 struct BatchSurvey: ~Copyable {
-  private let isBinary: Bool
+  /// What the positions of the events are.
+  enum Positions {
+    case line
+    case byteOffset
+  }
+
+  private let positions: Positions
   private var events: UInt64 = 0
   private var outOfOrder: UInt64 = 0
   private var hashedPointers: UInt64 = 0
@@ -12,8 +18,7 @@ struct BatchSurvey: ~Copyable {
   private var kinds = [UInt64](repeating: 0, count: EventKind.allCases.count)
   private var samples: [ImportStatistics.Sample] = []
 
-  /// Surveys events whose positions are line numbers, or byte offsets in binary inputs.
-  init(isBinary: Bool = false) { self.isBinary = isBinary }
+  init(positions: Positions = .line) { self.positions = positions }
 
   /// The highest CPU number seen plus one.
   var cpuCount: Int { highestCPU + 1 }
@@ -53,7 +58,7 @@ struct BatchSurvey: ~Copyable {
           samples.append(
             .init(
               counter: .outOfOrder,
-              location: isBinary ? .byteOffset(batch.position[row]) : .line(batch.position[row]),
+              location: positions == .line ? .line(batch.position[row]) : .byteOffset(batch.position[row]),
               text: "time \(batch.time[row]) after \(last)"))
         }
       }
