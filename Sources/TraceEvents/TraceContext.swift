@@ -6,6 +6,10 @@ public struct TraceContext: Sendable {
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
     case perfetto
+    /// A `trace.dat` file of trace-cmd.
+    case traceDat = "trace-dat"
+    /// The pages of `trace_pipe_raw`, a file for each CPU.
+    case rawPages = "trace-pipe-raw"
 
     /// Whether events have all the fields that the kernel gave them, so that what is missing tells its age.
     public var keepsAllFields: Bool { self != .perfetto }

@@ -21,6 +21,7 @@ public enum TraceInput {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
     }
+    if DirectoryListing.isDirectory(path) { return try TraceFolder.open(directory: path, options) }
     return try open(FileBytes(path: path), name: path, options)
   }
 
@@ -52,7 +53,7 @@ public enum TraceInput {
         if unpacked.compression == .none, let seekable { seekable } else {
           try SeekableBytes(spooling: content, name: name)
         }
-      return try open(place, unpacked.content, summary)
+      return try open(place, unpacked.content, summary, options)
     }
     // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
@@ -64,9 +65,13 @@ public enum TraceInput {
   }
 
   private static func open(
-    _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary
+    _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary, _ options: InputOptions
   ) throws(TraceError) -> any TraceSource {
-    PerfettoSource(bytes, summary: summary)
+    switch content {
+    case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
+    case .tar: return try TraceFolder.open(archive: bytes, summary, options)
+    default: return PerfettoSource(bytes, summary: summary)
+    }
   }
 
   /// The content of an input, decoded if it is packed.

@@ -71,12 +71,8 @@ final class WorkerPool {
   /// Calls `body` while no worker changes what it shares under the same lock.
   func locked<Value>(_ body: () -> Value) -> Value { queue.locked(body) }
 
-  /// The processors this process may use.
-  static var processorCount: Int {
-    var set = cpu_set_t()
-    guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return 1 }
-    return withUnsafeBytes(of: set) { bytes in max(bytes.reduce(0) { $0 + $1.nonzeroBitCount }, 1) }
-  }
+  /// The processors that are online.
+  static var processorCount: Int { max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) }
 }
 
 /// The jobs that wait, and the lock around everything that threads share.

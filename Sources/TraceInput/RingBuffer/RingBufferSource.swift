@@ -1,5 +1,5 @@
-public import KernelTypes
-public import TraceEvents
+import KernelTypes
+import TraceEvents
 
 /// The events of ring-buffer pages: `trace.dat` files and directories of raw per-CPU files.
 ///
@@ -23,7 +23,7 @@ final class RingBufferSource: TraceSource {
   // A heap of streams with rows: the earliest head first, then the lowest place in `streams`.
   private var heap: [Int] = []
   private var isStarted = false
-  private var survey = BatchSurvey(isBinary: true)
+  private var survey = BatchSurvey(positions: .byteOffset)
   private var baseStatistics: ImportStatistics
   private var pendingError: TraceError?
   private let totalBytes: UInt64

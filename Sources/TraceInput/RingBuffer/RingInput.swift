@@ -1,7 +1,7 @@
 import TraceEvents
 
 /// Where the ring-buffer pages of one CPU lie in an input.
-struct RingSection: Sendable {
+struct RingSection {
   /// How the pages are stored.
   enum Packing: Sendable {
     case none
@@ -9,7 +9,7 @@ struct RingSection: Sendable {
     case chunks(BlockCodec)
   }
 
-  var bytes: StoredBytes
+  var bytes: SeekableBytes
   var cpu: UInt16
   var offset: UInt64
   var size: UInt64
@@ -63,11 +63,12 @@ struct RingPieces {
 
   init(_ section: RingSection) {
     self.section = section
-    let said = section.offset.addingReportingOverflow(section.size)
-    let claimed = said.overflow ? UInt64.max : said.partialValue
-    end = min(claimed, section.bytes.size)
+    let claimed = section.offset.addingReportingOverflow(section.size)
+    // The size of packed data that files give leaves the chunks' own headers out: their count says where it ends.
+    let isPacked = if case .chunks = section.packing { true } else { false }
+    end = isPacked || claimed.overflow ? section.bytes.count : min(claimed.partialValue, section.bytes.count)
     offset = min(section.offset, end)
-    if claimed > section.bytes.size { cutAt = section.bytes.size }
+    if claimed.overflow || claimed.partialValue > section.bytes.count { cutAt = section.bytes.count }
   }
 
   /// The next piece of about `wanted` bytes; `nil` at the end. Throws `.cannotRead`.
@@ -89,7 +90,7 @@ struct RingPieces {
     let isSwapped = section.byteOrder.isForeign
     if chunksLeft == nil {
       let head = try section.bytes.bytes(at: offset, count: Int(min(4, end - offset)))
-      guard head.count == 4 else { return stop("a CPU's data of \(head.count) bytes") }
+      guard head.count == 4 else { return cut("a CPU's data of \(head.count) bytes") }
       chunksLeft = head.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
       if isSwapped { chunksLeft = chunksLeft?.byteSwapped }
       offset += 4
@@ -107,13 +108,19 @@ struct RingPieces {
     guard stored > 0, size > 0, size <= Self.chunkLimit, stored <= 2 * Self.chunkLimit else {
       return stop("a packed chunk of \(stored) bytes for \(size)")
     }
-    guard UInt64(stored) <= end - offset - 8 else { return stop("a packed chunk that the data ends in") }
+    guard UInt64(stored) <= end - offset - 8 else { return cut("a packed chunk that the data ends in") }
     defer { offset += 8 + UInt64(stored) }
     return RingPiece(offset: offset + 8, storedSize: stored, size: size)
   }
 
   private mutating func stop(_ text: String) -> RingPiece? {
-    if cutAt == nil { damage = (offset, text) }
+    damage = (offset, text)
+    offset = end
+    return nil
+  }
+
+  private mutating func cut(_ text: String) -> RingPiece? {
+    cutAt = offset
     offset = end
     return nil
   }

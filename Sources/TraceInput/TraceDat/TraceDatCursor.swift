@@ -5,7 +5,7 @@ struct TraceDatCursor {
   /// More than any part of a file but its events has: the symbols of a kernel take some 15 MiB.
   private static let blockLimit: UInt64 = 1 << 28
 
-  private let source: StoredBytes
+  private let source: SeekableBytes
   /// Where the next byte is read.
   var offset: UInt64
   /// What is read must lie before.
@@ -19,18 +19,18 @@ struct TraceDatCursor {
 
   private static let windowBytes = 1 << 14
 
-  init(_ source: StoredBytes, at offset: UInt64 = 0) {
+  init(_ source: SeekableBytes, at offset: UInt64 = 0) {
     self.source = source
     self.offset = offset
-    end = source.size
+    end = source.count
     origin = nil
   }
 
   /// Reads an unpacked section of the file.
   init(unpacked bytes: [UInt8], name: String, from origin: UInt64, _ byteOrder: ByteOrder) {
-    source = StoredBytes(bytes, name: name)
+    source = SeekableBytes(memory: bytes, name: name)
     offset = 0
-    end = source.size
+    end = source.count
     self.origin = origin
     self.byteOrder = byteOrder
   }
@@ -42,7 +42,8 @@ struct TraceDatCursor {
 
   func damaged(_ found: String, _ expected: String? = nil) -> TraceError {
     TraceError(
-      .damagedStructure, input: source.name, at: .byteOffset(place), found: found, expected: expected,
+      .damagedStructure, input: source.name, at: .byteOffset(place), found: found,
+      expected: expected ?? "an intact trace.dat file",
       remedy: "Copy the file again; if it was cut short, record it again.")
   }
 

@@ -12,7 +12,7 @@ extension TraceDatFile {
     let pageSize = UInt64(layout.pageSize)
     var start = (offset + pageSize - 1) / pageSize * pageSize
     var cpu: UInt16 = 0
-    while start < bytes.size, cpu < 4096 {
+    while start < bytes.count, cpu < 4096 {
       let end = isPacked ? try endOfChunks(from: start) : try endOfPages(from: start)
       if end <= start { break }
       buffer.cpus.append((cpu, start, end - start))
@@ -29,9 +29,9 @@ extension TraceDatFile {
     for _ in 0..<count {
       guard let stored = try? cursor.number(4), let size = try? cursor.number(4), stored > 0, size > 0,
         size <= 1 << 24, stored <= 1 << 25
-      else { return cursor.offset > start + 4 ? bytes.size : start }
+      else { return cursor.offset > start + 4 ? bytes.count : start }
       cursor.offset += stored
-      if cursor.offset >= bytes.size { return bytes.size }
+      if cursor.offset >= bytes.count { return bytes.count }
     }
     return cursor.offset
   }
@@ -40,14 +40,14 @@ extension TraceDatFile {
     let pageSize = UInt64(layout.pageSize)
     var last: UInt64 = 0
     var offset = start
-    while offset < bytes.size {
+    while offset < bytes.count {
       var cursor = TraceDatCursor(bytes, at: offset + UInt64(layout.timeOffset))
       cursor.byteOrder = catalogue.byteOrder
-      guard let time = try? cursor.number(8) else { return bytes.size }
+      guard let time = try? cursor.number(8) else { return bytes.count }
       if time < last || time == 0 { return offset }
       last = time
       offset += pageSize
     }
-    return bytes.size
+    return bytes.count
   }
 }

@@ -70,3 +70,21 @@ extension FormatExpression {
     }
   }
 }
+
+extension RingBufferSource {
+  /// Reads a trace.dat file. Throws what `TraceDatFile.read` throws.
+  convenience init(traceDat bytes: SeekableBytes, summary: InputSummary, options: InputOptions) throws(TraceError) {
+    let file = try TraceDatFile.read(bytes)
+    var statistics = file.statistics
+    if let damage = bytes.damage {
+      statistics.count(.truncatedEnd, at: damage.location, text: damage.found)
+    } else if let offset = bytes.truncatedAt {
+      statistics.count(.truncatedEnd, at: .byteOffset(offset), text: "the packed file ends inside a frame")
+    }
+    var context = file.context
+    context.compression = summary.compression
+    self.init(
+      file.sections, catalogue: file.catalogue, context: context, statistics: statistics, summary: summary,
+      threads: options.threads ?? WorkerPool.processorCount)
+  }
+}

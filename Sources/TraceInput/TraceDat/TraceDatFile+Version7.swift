@@ -173,7 +173,7 @@ extension TraceDatFile {
     var buffers: [(offset: UInt64, isPacked: Bool)] = []
     var offset = start
     for _ in 0..<Self.sectionLimit {
-      guard offset < bytes.size, let section = try? sectionHeader(at: offset, byteOrder),
+      guard offset < bytes.count, let section = try? sectionHeader(at: offset, byteOrder),
         let option = TraceDatOption(rawValue: section.id)
       else { break }
       switch option {

@@ -19,7 +19,7 @@ struct TraceDatFile {
     var cpus: [(cpu: UInt16, offset: UInt64, size: UInt64)]
   }
 
-  let bytes: StoredBytes
+  let bytes: SeekableBytes
   var version = 6
   var codec: BlockCodec?
   var layout = PageHeaderFormat()
@@ -41,7 +41,7 @@ struct TraceDatFile {
 
   /// Reads everything but the events. Throws `.damagedStructure` if not even the formats of events can be found,
   /// `.unsupportedFormat` for versions and packings that aren't known, `.cannotRead`.
-  static func read(_ bytes: StoredBytes) throws(TraceError) -> TraceDatFile {
+  static func read(_ bytes: SeekableBytes) throws(TraceError) -> TraceDatFile {
     var file = TraceDatFile(bytes: bytes)
     var cursor = TraceDatCursor(bytes)
     try file.readStart(&cursor)
@@ -64,7 +64,7 @@ struct TraceDatFile {
     return file
   }
 
-  private init(bytes: StoredBytes) { self.bytes = bytes }
+  private init(bytes: SeekableBytes) { self.bytes = bytes }
 
   /// Notes a place where the file is not as it should be, but reading goes on.
   mutating func note(_ counter: ImportStatistics.Counter, at offset: UInt64, _ text: String) {
