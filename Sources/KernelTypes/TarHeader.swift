@@ -45,13 +45,19 @@ public struct TarHeader: Sendable, Equatable {
     return nil
   }
 
-  /// An octal number, or with the top bit set a binary one.
+  /// An octal number, or with the top bit set a binary one; `nil` if it is none or beyond any file's size.
   private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64? {
+    var value: UInt64 = 0
     if let first = bytes.first, first & 0x80 != 0 {
-      return bytes.dropFirst().reduce(0) { ($0 & 0x7F_FFFF_FFFF_FFFF) << 8 | UInt64($1) }
+      for byte in bytes.dropFirst() {
+        if value >> 48 != 0 { return nil }
+        value = value << 8 | UInt64(byte)
+      }
+      return value >> 48 == 0 ? value : nil
     }
-    let digits = bytes.drop { $0 == 0x20 }.prefix { 0x30...0x37 ~= $0 }
-    return digits.isEmpty ? nil : digits.reduce(0) { $0 << 3 | UInt64($1 - 0x30) }
+    let digits = bytes.drop { $0 == 0x20 }.prefix { (0x30...0x37).contains($0) }
+    for digit in digits { value = value << 3 | UInt64(digit - 0x30) }
+    return digits.isEmpty ? nil : value
   }
 
   private static func checksumIsRight(_ header: [UInt8]) -> Bool {

@@ -10,10 +10,13 @@ enum FormatDetector {
     case text
     case zstd
     case gzip
+    /// The tool's own container.
+    case kmr
+    /// An archive, which may hold a capture.
+    case tar
     case empty
     case perfetto
     case traceDat
-    case tar
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
     /// Bytes that are no text.
@@ -22,15 +25,15 @@ enum FormatDetector {
     /// Whether a reader of the content jumps about in it.
     var isSeekable: Bool {
       switch self {
-      case .perfetto, .traceDat, .tar: true
+      case .perfetto, .traceDat: true
       default: false
       }
     }
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a trace.dat file, or a Perfetto trace, plain, "
-    + "zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a trace.dat file, "
+    + "a Perfetto trace or a .kmr, plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
@@ -38,6 +41,7 @@ enum FormatDetector {
     (0, [0x28, 0xB5, 0x2F, 0xFD], .zstd),
     (0, [0x1F, 0x8B], .gzip),
     (0, TraceDatFile.magic, .traceDat),
+    (0, ColumnarFormat.magic, .kmr),
     (
       0, Array("PERFILE2".utf8),
       .foreign(name: "a perf.data file", remedy: "Convert it: perf script -i FILE > trace.txt")
@@ -70,7 +74,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip, .perfetto, .traceDat, .tar:
+    case .text, .zstd, .gzip, .perfetto, .traceDat, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(

@@ -9,7 +9,8 @@ public enum TraceInput {
   private static let backgroundBytes: UInt64 = 1 << 20
   private static let standardInputName = "standard input"
 
-  /// Opens the trace at `path`, or standard input for `-`.
+  /// Opens the trace at `path`, or standard input for `-`. A directory or tar archive that `CaptureFolder` knows is
+  /// opened at the trace inside it.
   ///
   /// The format and the packing (plain, zstd, gzip) are recognised by the first bytes. Standard input can be opened
   /// once; who needs two passes copies it with `SpooledInput` first.
@@ -21,6 +22,7 @@ public enum TraceInput {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
     }
+    if let trace = CaptureFolder.trace(in: path) { return try open(FileBytes(path: trace), name: path, options) }
     if DirectoryListing.isDirectory(path) { return try TraceFolder.open(directory: path, options) }
     return try open(FileBytes(path: path), name: path, options)
   }
@@ -45,9 +47,15 @@ public enum TraceInput {
     // Asked before anything is read from it.
     let seekable = bytes.seekable
     let unpacked = try unpack(bytes, name: name)
+    let isColumnar = unpacked.content == .kmr
     let byteSize = bytes.progress.totalBytes
     let summary = InputSummary(name: name, compression: unpacked.compression, byteSize: byteSize)
     let content: any ByteSource = unpacked.bytes
+    if unpacked.content == .tar {
+      let isPacked = unpacked.compression != .none && options.unpacksInBackground
+      let archive = isPacked && byteSize != nil ? BackgroundBytes(content) ?? content : content
+      return try open(archive, stored: seekable, summary, options)
+    }
     if unpacked.content.isSeekable {
       let place =
         if unpacked.compression == .none, let seekable { seekable } else {
@@ -59,9 +67,36 @@ public enum TraceInput {
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
       let background = BackgroundBytes(content)
     {
+      if isColumnar { return try ColumnarTraceSource(background, summary: summary) }
       return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath)
     }
+    if isColumnar { return try ColumnarTraceSource(content, summary: summary) }
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
+  }
+
+  /// Opens the trace in an archive, which is read once if the trace is one file.
+  private static func open(
+    _ archive: any ByteSource, stored: SeekableBytes?, _ summary: InputSummary, _ options: InputOptions
+  ) throws(TraceError) -> any TraceSource {
+    let name = summary.name
+    let member = try TarMember.find(in: archive, input: name) {
+      CaptureFolder.isTrace($0) || RawFolder.isPages($0)
+    }
+    guard let member else {
+      throw TraceError(
+        .unsupportedFormat, input: name, found: "a tar archive without a trace in it",
+        expected: "a file named trace.txt, trace.dat, trace.kmr or perf.data, as Tools/capture names it, or raw.cpu0 "
+          + "with the formats of events", remedy: "Unpack it, and name the trace.")
+    }
+    if CaptureFolder.isTrace(member.name) { return try open(member, name: name, options) }
+    guard let stored else {
+      throw TraceError(
+        .unsupportedFormat, input: name, found: "an archive of raw pages in a pipe",
+        expected: "a file, which can be read more than once", remedy: "Save it to a file first.")
+    }
+    let again = try unpack(SectionBytes(stored), name: name)
+    let place = again.compression == .none ? stored : try SeekableBytes(spooling: again.bytes, name: name)
+    return try TraceFolder.open(archive: place, summary, options)
   }
 
   private static func open(
@@ -69,7 +104,6 @@ public enum TraceInput {
   ) throws(TraceError) -> any TraceSource {
     switch content {
     case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
-    case .tar: return try TraceFolder.open(archive: bytes, summary, options)
     default: return PerfettoSource(bytes, summary: summary)
     }
   }

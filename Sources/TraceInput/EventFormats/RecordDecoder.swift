@@ -37,7 +37,7 @@ struct RecordDecoder: ~Copyable {
   let isSwapped: Bool
   private let longSize: Int
   // By `common_type`: the plan's place, 0 if the event has not been met.
-  private let index: UnsafeMutablePointer<UInt16>
+  private let index: UnsafeMutablePointer<UInt32>
   private var plans: UnsafeMutablePointer<DecodePlan>
   private var planCount = 1
   private var planCapacity = 64
@@ -185,7 +185,7 @@ extension RecordDecoder {
     if !extra.extras.isEmpty { plan.extras = planCount }
     plans[planCount] = plan
     expressions.append(extra)
-    index[Int(id)] = UInt16(planCount)
+    index[Int(id)] = UInt32(planCount)
     planCount += 1
     return planCount - 1
   }

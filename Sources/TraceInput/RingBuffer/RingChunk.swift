@@ -66,7 +66,8 @@ final class RingChunk: Job {
 
   private func reset() {
     // Events of kmem take 24 bytes and more; where they are smaller, the batch grows.
-    let rows = pieces.reduce(0) { $0 + $1.size } / 24 + RecordDecoder.rowLimit(pageBytes: section.layout.pageSize)
+    let bytes = pieces.reduce(0) { $0 + $1.size }
+    let rows = bytes / 24 + RecordDecoder.rowLimit(pageBytes: min(section.layout.pageSize, bytes))
     if batch.capacity < rows { batch = EventBatch(capacity: rows) }
     batch.count = Self.firstRow
     leadingStack = nil

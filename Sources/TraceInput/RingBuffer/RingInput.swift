@@ -49,8 +49,8 @@ struct RingPiece {
 
 /// Cuts the section of a CPU into pieces, in order.
 struct RingPieces {
-  /// The largest chunk that is believed: trace-cmd packs ten pages at a time.
-  private static let chunkLimit = 1 << 24
+  /// The largest chunk that is believed, in pages: trace-cmd packs ten at a time.
+  private static let chunkPages = 32
 
   private let section: RingSection
   private var offset: UInt64
@@ -105,7 +105,8 @@ struct RingPieces {
       return isSwapped ? (first.byteSwapped, second.byteSwapped) : (first, second)
     }
     let (stored, size) = (Int(sizes.0), Int(sizes.1))
-    guard stored > 0, size > 0, size <= Self.chunkLimit, stored <= 2 * Self.chunkLimit else {
+    let limit = max(Self.chunkPages * section.layout.pageSize, 1 << 20)
+    guard stored > 0, size > 0, size <= limit, stored <= 2 * limit else {
       return stop("a packed chunk of \(stored) bytes for \(size)")
     }
     guard UInt64(stored) <= end - offset - 8 else { return cut("a packed chunk that the data ends in") }

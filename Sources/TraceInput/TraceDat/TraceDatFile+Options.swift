@@ -68,7 +68,7 @@ extension TraceDatFile {
   // "CPU: 0\nentries: 0\noverrun: 12\n…": what the ring buffer overwrote.
   private mutating func countOverruns(_ text: String, at offset: UInt64) {
     for line in text.split(separator: "\n") where line.hasPrefix("overrun:") || line.hasPrefix("dropped events:") {
-      let digits = line.drop { $0 != " " || false }.filter(\.isNumber)
+      let digits = line.drop { $0 != " " }.dropFirst()
       guard let count = UInt64(digits), count > 0 else { continue }
       let counter = line.hasPrefix("overrun:") ? ImportStatistics.Counter.overwrittenEntries : .lostEvents
       statistics.count(counter, count, at: .byteOffset(offset), text: String(line))

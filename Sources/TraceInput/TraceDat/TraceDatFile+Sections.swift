@@ -3,7 +3,9 @@ import TraceEvents
 
 extension TraceDatFile {
   /// The pages of all CPUs of all instances, in the order of buffers and CPUs.
-  var sections: [RingSection] {
+  ///
+  /// Data that would begin behind the end of the file is counted in `statistics`.
+  mutating func takeSections() -> [RingSection] {
     var sections: [RingSection] = []
     for buffer in buffers {
       var layout = layout
@@ -11,6 +13,10 @@ extension TraceDatFile {
         layout.dataSize = buffer.pageSize - layout.dataOffset
       }
       for (cpu, offset, size) in buffer.cpus {
+        if offset >= bytes.count {
+          note(.truncatedEnd, at: bytes.count, "the input ends before the events of CPU \(cpu)")
+          continue
+        }
         let packing = buffer.isPacked ? codec.map { RingSection.Packing.chunks($0) } ?? .none : .none
         sections.append(
           RingSection(
@@ -74,7 +80,8 @@ extension FormatExpression {
 extension RingBufferSource {
   /// Reads a trace.dat file. Throws what `TraceDatFile.read` throws.
   convenience init(traceDat bytes: SeekableBytes, summary: InputSummary, options: InputOptions) throws(TraceError) {
-    let file = try TraceDatFile.read(bytes)
+    var file = try TraceDatFile.read(bytes)
+    let sections = file.takeSections()
     var statistics = file.statistics
     if let damage = bytes.damage {
       statistics.count(.truncatedEnd, at: damage.location, text: damage.found)
@@ -84,7 +91,7 @@ extension RingBufferSource {
     var context = file.context
     context.compression = summary.compression
     self.init(
-      file.sections, catalogue: file.catalogue, context: context, statistics: statistics, summary: summary,
+      sections, catalogue: file.catalogue, context: context, statistics: statistics, summary: summary,
       threads: options.threads ?? WorkerPool.processorCount)
   }
 }

@@ -46,9 +46,12 @@ struct RawFolder {
     text.hasPrefix(prefix) ? UInt16(text.dropFirst(prefix.count)) : nil
   }
 
+  /// Whether a file with this path holds pages.
+  static func isPages(_ path: String) -> Bool { if case .pages? = role(of: path) { true } else { false } }
+
   /// Whether there are pages among the files.
   static func isRaw(_ entries: [FolderEntry]) -> Bool {
-    entries.contains { if case .pages? = role(of: $0.path) { $0.size > 0 } else { false } }
+    entries.contains { isPages($0.path) && $0.size > 0 }
   }
 
   /// Reads everything but the events. Throws `.damagedStructure` if there are no formats, `.cannotRead`.
