@@ -5,6 +5,7 @@ public struct TraceContext: Sendable {
     case ftraceText = "ftrace-text"
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
+    case perfData = "perf-data"
     /// The tool's own container, which `convert` writes.
     case kmr
     case perfetto

@@ -17,6 +17,7 @@ enum FormatDetector {
     case empty
     case perfetto
     case traceDat
+    case perfData
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
     /// Bytes that are no text.
@@ -25,15 +26,15 @@ enum FormatDetector {
     /// Whether a reader of the content jumps about in it.
     var isSeekable: Bool {
       switch self {
-      case .perfetto, .traceDat: true
+      case .perfetto, .traceDat, .perfData: true
       default: false
       }
     }
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a trace.dat file, "
-    + "a Perfetto trace or a .kmr, plain, zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a trace.dat or perf.data file, "
+    + "a Perfetto trace or a .kmr; plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
@@ -42,15 +43,7 @@ enum FormatDetector {
     (0, [0x1F, 0x8B], .gzip),
     (0, TraceDatFile.magic, .traceDat),
     (0, ColumnarFormat.magic, .kmr),
-    (
-      0, Array("PERFILE2".utf8),
-      .foreign(name: "a perf.data file", remedy: "Convert it: perf script -i FILE > trace.txt")
-    ),
-    (
-      0, Array("2ELIFREP".utf8),
-      .foreign(
-        name: "a perf.data file of the other byte order", remedy: "Convert it: perf script -i FILE > trace.txt")
-    ),
+    (0, PerfHeader.magic, .perfData), (0, PerfHeader.foreignMagic, .perfData),
     (0, [0x7F] + Array("ELF".utf8), .foreign(name: "an ELF program or library", remedy: remedy)),
     (257, Array("ustar".utf8), .tar),
     (0, [0xFD] + Array("7zXZ".utf8), .foreign(name: "xz data", remedy: "Unpack it: xz -dc FILE | kmemreplay … -")),
@@ -74,7 +67,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip, .perfetto, .traceDat, .kmr, .tar:
+    case .text, .zstd, .gzip, .perfetto, .traceDat, .perfData, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(

@@ -104,6 +104,7 @@ public enum TraceInput {
   ) throws(TraceError) -> any TraceSource {
     switch content {
     case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
+    case .perfData: return try PerfDataSource(bytes, summary: summary)
     default: return PerfettoSource(bytes, summary: summary)
     }
   }

@@ -17,7 +17,7 @@ struct BadInputTests {
     Foreign(head: [], code: .empty, word: "empty"),
     Foreign(head: [0x17, 0x08, 0x44] + Array("tracing7\0".utf8), code: .damagedStructure, word: "reach over the end"),
     Foreign(head: [0x17, 0x08, 0x44] + Array("tracing9\0".utf8), code: .unsupportedFormat, word: "version 9"),
-    Foreign(head: Array("PERFILE2".utf8) + [UInt8](0..<64), code: .unsupportedFormat, word: "perf.data"),
+    Foreign(head: Array("PERFILE2".utf8) + [UInt8](0..<64), code: .damagedStructure, word: "perf.data"),
     Foreign(head: [0x7F] + Array("ELF".utf8) + [2, 1, 1, 0], code: .unsupportedFormat, word: "ELF"),
     Foreign(
       head: [UInt8](repeating: 0x61, count: 257) + Array("ustar\0".utf8), code: .damagedStructure, word: "tar archive"),
@@ -26,7 +26,9 @@ struct BadInputTests {
     Foreign(head: [0xFF, 0xFE, 0x20, 0x00], code: .unsupportedFormat, word: "UTF-16"),
     Foreign(head: [UInt8](0..<32) + [UInt8](0..<32), code: .unknownFormat, word: "binary"),
     Foreign(head: [UInt8](repeating: 0, count: 5000), code: .unknownFormat, word: "binary"),
-    Foreign(head: PackedSamples.storedZstd(Array("PERFILE2xxx".utf8)), code: .unsupportedFormat, word: "inside zstd"),
+    Foreign(
+      head: PackedSamples.storedZstd([0x7F] + Array("ELFxxxxxxx".utf8)), code: .unsupportedFormat,
+      word: "inside zstd"),
     Foreign(head: PackedSamples.storedZstd(PackedSamples.gzip), code: .unsupportedFormat, word: "compressed data"),
     Foreign(head: Array("Dear diary,\nnothing happened.\n".utf8), code: .unknownFormat, word: "Dear diary"),
     Foreign(head: Array("{\"a\": [1, 2]}".utf8), code: .unknownFormat, word: "text"),

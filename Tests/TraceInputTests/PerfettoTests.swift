@@ -23,7 +23,7 @@ struct PerfettoTests {
       Self.base + 16 * UInt64(trace.strings.find(site)?.rawValue ?? 0)
     }
     func site(_ text: String, _ trace: ReadTrace) -> String {
-      guard let address = UInt64(text.dropFirst(2), radix: 16), address >= Self.base else { return text }
+      guard let address = UInt64(text, radix: 16), address >= Self.base else { return text }
       return trace.text(StringID(rawValue: UInt32((address - Self.base) / 16)))
     }
   }

@@ -219,7 +219,7 @@ final class FtraceEventDecoder {
   @inline(__always)
   private func callSite(_ address: UInt64) -> StringID {
     if let known = callSites.value(address) { return StringID(rawValue: known) }
-    let id = strings.intern("0x" + String(address, radix: 16))
+    let id = strings.intern(String(address, radix: 16))
     if callSites.count < Self.tableLimit { callSites.insert(address, id.rawValue) }
     return id
   }

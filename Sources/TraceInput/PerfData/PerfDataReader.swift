@@ -1,0 +1,387 @@
+import KernelTypes
+import TraceEvents
+
+/// Reads the records of a perf.data file or pipe, one after the other, into rows in the order of time.
+struct PerfDataReader: ~Copyable {
+  private static let windowBytes = 1 << 18
+  private static let headerBytes = 8
+  /// Pieces in front of which perf puts a record: formats and attributes.
+  private static let attachmentLimit: UInt64 = 64 << 20
+  /// How many records in a row must look right for reading to go on behind damage.
+  private static let plausibleRecords = 4
+
+  private let bytes: SeekableBytes
+  private let stacks: StackTable
+  private let strings: StringInterner
+  private let isSwapped: Bool
+  private let byteOrder: ByteOrder
+  private var window: ByteWindow
+  private(set) var events: PerfEvents
+  private var decoder: RecordDecoder
+  private var hasFormats = false
+  private var sorter = TimeSorter()
+  private var tasks: PerfTasks
+  private var chains: PerfCallChains
+  private var compressed = PerfCompressedStream()
+  private(set) var offset: UInt64
+  private var end: UInt64
+  private var isAtEnd = false
+  private var isFinished = false
+  private var isDamaged = false
+  private var lost: UInt64 = 0
+  private var lostSamples: UInt64 = 0
+  private(set) var statistics = ImportStatistics()
+  private(set) var records: UInt64 = 0
+  private var otherSamples: UInt64 = 0
+  private(set) var sawLongPointer = false
+
+  init(_ bytes: SeekableBytes, _ header: PerfHeader, strings: StringInterner, stacks: StackTable) {
+    self.bytes = bytes
+    self.strings = strings
+    self.stacks = stacks
+    isSwapped = header.isSwapped
+    byteOrder = header.byteOrder
+    events = header.events
+    window = ByteWindow(bytes, capacity: Self.windowBytes)
+    decoder = RecordDecoder(EventCatalogue(), strings: strings, stacks: stacks)
+    tasks = PerfTasks(strings)
+    chains = PerfCallChains(strings: strings, stacks: stacks)
+    offset = header.data.offset
+    let (end, isTooFar) = header.data.offset.addingReportingOverflow(header.data.size)
+    self.end = isTooFar || end > bytes.count ? bytes.count : end
+    if isTooFar || end > bytes.count || header.data.offset > bytes.count {
+      statistics.count(
+        .truncatedEnd, at: .byteOffset(bytes.count), text: "perf's header says that data go on to byte \(end)")
+    }
+  }
+
+  /// Adds the next rows to `batch`, which is empty; `false` at the end. Throws `.cannotRead`.
+  mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
+    while !batch.isFull {
+      if sorter.isReleasing {
+        let start = batch.count
+        sorter.take(into: &batch)
+        tasks.name(start..<batch.count, of: &batch)
+      } else if !isAtEnd {
+        try step()
+        if sorter.isReleasing { tasks.sort() }
+      } else if !isFinished {
+        isFinished = true
+        countLosses()
+        sorter.finish()
+        tasks.sort()
+      } else {
+        return batch.count > 0
+      }
+    }
+    return true
+  }
+
+  /// What the formats tell about the kernel.
+  var features: EraFeatures { decoder.features }
+
+  mutating func otherEvents() -> (counts: [StringID: UInt64], total: UInt64) {
+    (decoder.otherEvents.snapshot(), decoder.otherEvents.total)
+  }
+
+  /// The kernel's counters of lost samples, which newer kernels keep, count the same losses as the records between the
+  /// samples and those behind the last one too.
+  private mutating func countLosses() {
+    if lostSamples > lost { statistics.count(.lostEvents, lostSamples - lost) }
+  }
+
+  // MARK: - Records
+
+  private mutating func step() throws(TraceError) {
+    if compressed.hasWork { return stepCompressed() }
+    let view = try window.view(at: offset, wanted: 1 << 16)
+    let available = Int(min(UInt64(view.count), end - min(offset, end)))
+    guard available >= Self.headerBytes, let base = view.baseAddress else {
+      if available > 0 { countCut("\(available) bytes of a record") }
+      isAtEnd = true
+      return
+    }
+    isDamaged = false
+    let used = consume(base, available, isPacked: false)
+    offset += UInt64(used)
+    if isDamaged { return try recover() }
+    if used == 0, !sorter.isReleasing {
+      countCut("a record of \(base.load16(6, swapped: isSwapped)) bytes, of which \(available) are there")
+      isAtEnd = true
+    }
+  }
+
+  private mutating func stepCompressed() {
+    let pending = compressed.pending
+    isDamaged = false
+    if let base = pending.baseAddress, pending.count >= Self.headerBytes {
+      compressed.consume(consume(base, pending.count, isPacked: true))
+    }
+    if sorter.isReleasing { return }
+    let trouble = isDamaged ? "a record that can't be, in a compressed record" : compressed.advance()
+    if let trouble {
+      statistics.count(.malformedLines, at: .byteOffset(compressed.position), text: trouble)
+      compressed.stop()
+    }
+  }
+
+  private mutating func countCut(_ text: String) {
+    if statistics[.truncatedEnd] == 0 { statistics.count(.truncatedEnd, at: .byteOffset(offset), text: text) }
+  }
+
+  /// Reads whole records until there are no more, or rows are let go; returns how many bytes they take.
+  private mutating func consume(_ base: UnsafeRawPointer, _ count: Int, isPacked: Bool) -> Int {
+    let swapped = isSwapped
+    var at = 0
+    while count - at >= Self.headerBytes {
+      let record = base + at
+      let type = record.load32(0, swapped: swapped)
+      let size = Int(record.load16(6, swapped: swapped))
+      guard size >= Self.headerBytes || type == PerfRecordType.compressed2, type != 0, type < PerfRecordType.limit
+      else {
+        isDamaged = true
+        return at
+      }
+      guard at + size <= count else { return at }
+      let position = isPacked ? compressed.position : offset + UInt64(at)
+      if type == PerfRecordType.sample {
+        sample(record, size, position)
+        records &+= 1
+        at += size
+        if sorter.isOverfull { sorter.releaseHalf() }
+      } else {
+        let attached = rare(type, record, size, room: count - at, position, isPacked: isPacked)
+        guard attached >= 0 else { return at }
+        records &+= 1
+        // What follows a record may be longer than what is in memory.
+        if isPacked || UInt64(attached) <= UInt64(count - at - size) {
+          at += size + min(attached, count - at - size)
+        } else {
+          return at + size + attached
+        }
+        if compressed.hasWork, !isPacked { return at }
+      }
+      if sorter.isReleasing { return at }
+    }
+    return at
+  }
+
+  @inline(__always)
+  private mutating func sample(_ record: UnsafeRawPointer, _ size: Int, _ position: UInt64) {
+    let swapped = isSwapped
+    var index = 0
+    if events.layouts.count != 1 {
+      index = layout(record, size)
+      if index < 0 { return countMalformed(position, "a sample of an event that no attribute describes") }
+    }
+    let layout = events.layouts[index]
+    guard layout.variable <= size else { return countMalformed(position, "a sample of \(size) bytes") }
+    if !layout.isTracepoint || !layout.hasRaw { return countOtherSample() }
+    let time = layout.time < 0 ? 0 : record.load64(layout.time, swapped: swapped)
+    let cpu = layout.cpu < 0 ? 0 : record.load32(layout.cpu, swapped: swapped)
+    var at = layout.variable
+    if layout.hasRead {
+      guard let bytes = layout.readBytes(record, at, size, swapped: swapped), bytes <= size - at else {
+        return countMalformed(position, "a sample of \(size) bytes")
+      }
+      at += bytes
+    }
+    var chain = at
+    var chainCount = 0
+    if layout.hasCallChain {
+      guard at + 8 <= size else { return countMalformed(position, "a sample of \(size) bytes") }
+      let said = record.load64(at, swapped: swapped)
+      guard said <= UInt64(size - at - 8) / 8 else {
+        return countMalformed(position, "a call chain of \(said) entries in \(size) bytes")
+      }
+      chain = at + 8
+      chainCount = Int(said)
+      at = chain + 8 * chainCount
+    }
+    guard at + 4 <= size else { return countMalformed(position, "a sample of \(size) bytes") }
+    let rawCount = Int(record.load32(at, swapped: swapped))
+    guard rawCount <= size - at - 4 else {
+      return countMalformed(position, "an event of \(rawCount) bytes in \(size) bytes")
+    }
+    if !hasFormats { prepareDecoder() }
+    sorter.reserveRow()
+    let row = sorter.rows.count
+    switch decoder.decode(
+      record + at + 4, count: rawCount, time: time, cpu: UInt16(truncatingIfNeeded: cpu), position: position,
+      into: &sorter.rows)
+    {
+    case .event:
+      if sorter.rows.address[row] >> 32 != 0, !sorter.rows.kind[row].isPageEvent { sawLongPointer = true }
+      if chainCount > 0 { sorter.rows.stack[row] = chains.stack(record + chain, chainCount, swapped: swapped) }
+    case .other, .stack, .strayStack: break
+    case .malformed: countMalformed(position, decoder.describe(record + at + 4, count: rawCount))
+    }
+  }
+
+  private func layout(_ record: UnsafeRawPointer, _ size: Int) -> Int {
+    guard events.identifierOffset >= 0, events.identifierOffset + 8 <= size else { return -1 }
+    return events.layout(of: record.load64(events.identifierOffset, swapped: isSwapped)) ?? -1
+  }
+
+  @inline(never)
+  private mutating func prepareDecoder() {
+    hasFormats = true
+    let catalogue = events.catalogue ?? EventCatalogue()
+    decoder = RecordDecoder(catalogue, strings: strings, stacks: stacks)
+    chains.symbols = catalogue.symbols
+  }
+
+  @inline(never)
+  private mutating func countMalformed(_ position: UInt64, _ text: String) {
+    statistics.count(.malformedLines, at: .byteOffset(position), text: text)
+  }
+
+  @inline(never)
+  private mutating func countOtherSample() { decoder.otherEvents.count(strings.intern("sample without an event")) }
+}
+
+// Records that are no samples.
+extension PerfDataReader {
+  /// Reads a record that is no sample; returns how many bytes are attached to it, or −1 if it is not all there.
+  private mutating func rare(
+    _ type: UInt32, _ record: UnsafeRawPointer, _ size: Int, room: Int, _ position: UInt64, isPacked: Bool
+  ) -> Int {
+    let swapped = isSwapped
+    switch type {
+    case PerfRecordType.comm where size >= 16: addName(record, size)
+    case PerfRecordType.fork where size >= 32:
+      tasks.fork(
+        Int32(bitPattern: record.load32(16, swapped: swapped)),
+        from: Int32(bitPattern: record.load32(20, swapped: swapped)), time: record.load64(24, swapped: swapped))
+    case PerfRecordType.lost where size >= 24:
+      let count = record.load64(16, swapped: swapped)
+      lost &+= count
+      statistics.count(.lostEvents, count, at: .byteOffset(position), text: "perf lost \(count) events here")
+    case PerfRecordType.lostSamples where size >= 16:
+      // PERF_RECORD_MISC_LOST_SAMPLES_BPF: left out by a filter, not lost.
+      if record.load16(4, swapped: swapped) & 1 << 15 == 0 { lostSamples &+= record.load64(8, swapped: swapped) }
+    case PerfRecordType.finishedRound:
+      sorter.finishRound()
+    case PerfRecordType.headerAttribute: addAttribute(record, size)
+    case PerfRecordType.headerFeature where size >= 16:
+      events.addFeature(
+        record.load64(8, swapped: swapped), UnsafeRawBufferPointer(start: record + 16, count: size - 16),
+        swapped: swapped)
+    case PerfRecordType.headerTracingData where size >= 12 && !isPacked: return addTracingData(record, size, position)
+    case PerfRecordType.auxiliaryTrace where size >= 16 && !isPacked:
+      return Int(clamping: min(record.load64(8, swapped: swapped), bytes.count))
+    case PerfRecordType.compressed where !isPacked:
+      compressed.add(UnsafeRawBufferPointer(start: record + 8, count: size - 8), at: position)
+    case PerfRecordType.compressed2 where !isPacked: return addCompressed2(record, size, room, position)
+    default: break
+    }
+    return 0
+  }
+
+  /// `PERF_RECORD_COMPRESSED2`: the size of the piece, the piece, padding. The record's own size may have overflowed.
+  private mutating func addCompressed2(
+    _ record: UnsafeRawPointer, _ size: Int, _ room: Int, _ position: UInt64
+  ) -> Int {
+    guard room >= 16 else { return -1 }
+    let count = record.load64(8, swapped: isSwapped)
+    let whole = Int(clamping: (count &+ 16 &+ 7) / 8 * 8)
+    guard count <= 1 << 16, whole >= size else {
+      isDamaged = true
+      return -1
+    }
+    guard whole <= room else { return -1 }
+    compressed.add(UnsafeRawBufferPointer(start: record + 16, count: Int(count)), at: position)
+    return whole - size
+  }
+
+  private mutating func addName(_ record: UnsafeRawPointer, _ size: Int) {
+    let task = Int32(bitPattern: record.load32(12, swapped: isSwapped))
+    let text = (record + 16).assumingMemoryBound(to: UInt8.self)
+    var count = 0
+    while count < min(size - 16, 16), text[count] != 0 { count += 1 }
+    var time: UInt64 = 0
+    if let layout = events.layouts.first, layout.trailerTime >= 0, size >= 16 + layout.trailerBytes {
+      time = record.load64(size - layout.trailerBytes + layout.trailerTime, swapped: isSwapped)
+    }
+    tasks.rename(task, strings.intern(text, count: count), time: time)
+  }
+
+  /// `PERF_RECORD_HEADER_ATTR` of a pipe: the attribute, which says its own size, and the identifiers.
+  private mutating func addAttribute(_ record: UnsafeRawPointer, _ size: Int) {
+    guard size >= 8 + PerfAttribute.minimumBytes else { return }
+    let length = max(Int(record.load32(12, swapped: isSwapped)), PerfAttribute.minimumBytes)
+    guard 8 + length <= size,
+      let attribute = PerfAttribute(
+        UnsafeRawBufferPointer(start: record + 8, count: length), swapped: isSwapped, byteOrder: byteOrder)
+    else { return }
+    var ids: [UInt64] = []
+    var at = 8 + length
+    while at + 8 <= size {
+      ids.append(record.load64(at, swapped: isSwapped))
+      at += 8
+    }
+    events.add(attribute, ids: ids)
+  }
+
+  /// `PERF_RECORD_HEADER_TRACING_DATA` of a pipe: the size of what follows.
+  private mutating func addTracingData(_ record: UnsafeRawPointer, _ size: Int, _ position: UInt64) -> Int {
+    let count = UInt64(record.load32(8, swapped: isSwapped))
+    let place = position + UInt64(size)
+    guard count <= Self.attachmentLimit, place <= end else { return 0 }
+    let room = Int(min(count, end - place))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(room, 1), alignment: 8)
+    defer { buffer.deallocate() }
+    do throws(TraceError) {
+      let got = try bytes.read(at: place, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<room]))
+      events.addFeature(
+        PerfFeature.tracingData, UnsafeRawBufferPointer(rebasing: buffer[..<got]), swapped: isSwapped)
+    } catch {
+      // The records behind can't be read either, which is said then.
+    }
+    return (room + 7) / 8 * 8
+  }
+
+  /// Goes on behind damage, where a few records in a row look right; records begin at multiples of eight bytes.
+  private mutating func recover() throws(TraceError) {
+    let start = offset
+    let swapped = isSwapped
+    offset += 8
+    search: while offset < end {
+      let view = try window.view(at: offset, wanted: 1 << 16)
+      let available = Int(min(UInt64(view.count), end - offset))
+      guard available >= Self.headerBytes, let base = view.baseAddress else { break }
+      var at = 0
+      while at + Self.headerBytes <= available {
+        switch Self.isPlausible(base, at, available, swapped) {
+        case true?:
+          offset += UInt64(at)
+          break search
+        case false?: at += 8
+        case nil where UInt64(available) == end - offset || at == 0: at += 8
+        case nil:
+          // Not enough in memory to tell.
+          offset += UInt64(at)
+          continue search
+        }
+      }
+      offset += UInt64(at)
+    }
+    offset = min(offset, end)
+    statistics.count(
+      .malformedLines, at: .byteOffset(start), text: "no record of perf; \(offset - start) bytes are left out")
+  }
+
+  /// Whether records begin at `at`; `nil` if too few bytes are there to tell.
+  private static func isPlausible(_ base: UnsafeRawPointer, _ at: Int, _ count: Int, _ swapped: Bool) -> Bool? {
+    var place = at
+    for _ in 0..<plausibleRecords {
+      if place == count { return true }
+      guard place + headerBytes <= count else { return nil }
+      let type = (base + place).load32(0, swapped: swapped)
+      let size = Int((base + place).load16(6, swapped: swapped))
+      guard type > 0, type < PerfRecordType.limit, size >= headerBytes, size % 8 == 0 else { return false }
+      place += size
+    }
+    return true
+  }
+}

@@ -1,0 +1,219 @@
+import KernelTypes
+import TestSupport
+import Testing
+import TraceEvents
+
+@testable import TraceInput
+
+@Suite("perf.data")
+struct PerfDataTests {
+  static func sample(_ name: String) throws -> ReadTrace {
+    try readAll(TraceInput.open(path: SampleTraces.file("6.18-slub-smp2-perf/" + name)))
+  }
+
+  /// The unpacked bytes of a sample.
+  static func bytes(_ name: String) throws -> [UInt8] {
+    let source = try TraceInput.unpack(
+      FileBytes(path: SampleTraces.file("6.18-slub-smp2-perf/" + name)), name: name
+    ).bytes
+    let seekable = try SeekableBytes(spooling: source, name: name)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(seekable.count), alignment: 8)
+    defer { buffer.deallocate() }
+    _ = try seekable.read(at: 0, into: buffer)
+    return Array(buffer)
+  }
+
+  /// What perf's text and file both have of an event, in words; call sites are symbols in one, addresses in the other.
+  static func describe(_ event: Event, _ read: ReadTrace) -> String {
+    "\(event.kind) \(event.time) \(event.cpu) \(event.pid) \(event.address) \(event.requestedBytes) "
+      + "\(event.allocatedBytes) \(event.node) \(event.order) \(event.migrateType) \(event.flags.rawValue) "
+      + "|\(read.text(event.comm))|\(read.text(event.gfp))|\(read.text(event.name))"
+  }
+
+  @Test("of a real kernel gives what perf script prints of it", arguments: ["file", "pipe-z"])
+  func sameAsPerfScript(name: String) throws {
+    let text = try Self.sample(name + ".txt.zst")
+    let read = try Self.sample(name + ".data.zst")
+    #expect(read.context.container == .perfData)
+    #expect(read.context.kernelRelease == "6.18.44")
+    #expect(read.context.headerCPUCount == 2)
+    #expect(read.context.pointerBytes == 8)
+    #expect(read.statistics.samples == [])
+    #expect(read.events.count == text.events.count && read.events.count > 3000)
+    for (left, right) in zip(text.events, read.events) {
+      try #require(Self.describe(left, text) == Self.describe(right, read))
+    }
+    // The file was recorded with -g. Each chain begins inside the tracepoint.
+    let withStack = read.events.count { $0.stack != .none }
+    #expect(withStack == (name == "file" ? read.events.count : 0))
+    #expect(read.events.allSatisfy { $0.callSite == .none || read.text($0.callSite).hasPrefix("ffffffff") })
+  }
+
+  static let forms = [
+    PerfDataWriter.Form.file, PerfDataWriter.Form.pipe, PerfDataWriter.Form.packedFile,
+    PerfDataWriter.Form.packedPipe,
+  ]
+
+  @Test("in all its forms has the events of the text it was made of", arguments: forms)
+  func sameAsText(form: PerfDataWriter.Form) throws {
+    let original = try PerfettoTests.original()
+    let writer = try PerfDataWriter(formatsOf: try Self.bytes("file.data.zst"))
+    let read = try readTrace(writer.write(original, form))
+    // perf has no trace markers.
+    let wanted = original.events.filter { $0.kind != .mark }
+    #expect(read.statistics.samples == [])
+    #expect(read.events.count == wanted.count)
+    for (left, right) in zip(wanted, read.events) {
+      // The kernel of the formats calls flags otherwise, and has control groups.
+      var (left, right) = (left, right)
+      (left.gfp, right.gfp) = (.none, .none)
+      left.flags.remove(.accounted)
+      right.flags.remove(.accounted)
+      try #require(Self.describe(left, original) == Self.describe(right, read))
+    }
+  }
+
+  @Test("is put in order whatever the rounds", arguments: [1, 50, 1 << 20])
+  func rounds(roundCount: Int) throws {
+    var original = try PerfettoTests.original()
+    original.events = original.events.filter { $0.kind != .mark }
+    let writer = try PerfDataWriter(formatsOf: try Self.bytes("file.data.zst"))
+    let read = try readTrace(writer.write(original, .file, roundCount: roundCount))
+    #expect(read.events.map(\.time) == original.events.map(\.time))
+    #expect(read.statistics[.outOfOrder] == 0)
+  }
+
+  @Test("names tasks by records of names and forks as time goes on")
+  func tasks() {
+    let strings = StringInterner()
+    var tasks = PerfTasks(strings)
+    tasks.rename(7, strings.intern("late"), time: 30)
+    tasks.rename(7, strings.intern("early"), time: 0)
+    tasks.fork(8, from: 7, time: 20)
+    tasks.sort()
+    var batch = EventBatch(capacity: 8)
+    for (time, pid) in [(UInt64(10), Int32(7)), (25, 8), (30, 7), (31, 8), (32, 9), (33, 0)] {
+      var event = Event(kind: .kfree, time: time)
+      event.pid = pid
+      batch.append(event)
+    }
+    tasks.name(0..<batch.count, of: &batch)
+    let names = (0..<batch.count).map { strings.string(batch.comm[$0]) }
+    #expect(names == ["early", "early", "late", "early", ":9", "swapper"])
+  }
+}
+
+@Suite("Runs of rows put in order")
+struct TimeSorterTests {
+  @Test("come out sorted by time, CPU and place, however they are cut into rounds", arguments: 1...20)
+  func sorted(seed: Int) {
+    var generator = SeededGenerator(seed: UInt64(seed))
+    var sorter = TimeSorter()
+    var out: [Event] = []
+    var all: [Event] = []
+    var batch = EventBatch(capacity: 64)
+    func drain(_ sorter: inout TimeSorter, _ batch: inout EventBatch) {
+      while sorter.isReleasing {
+        batch.removeAll()
+        sorter.take(into: &batch)
+        for row in 0..<batch.count { out.append(batch[row]) }
+      }
+    }
+    var lastRead = [UInt64](repeating: 0, count: 4)
+    for round in 1...UInt64(30) {
+      for cpu in 0..<4 {
+        // The buffers are read one after the other, so each has events that are younger than the next one's first.
+        let readTime = round * 100 + UInt64(cpu) * 20
+        var time = lastRead[cpu]
+        for _ in 0..<Int.random(in: 0...40, using: &generator) {
+          time = min(time + UInt64.random(in: 0...5, using: &generator), readTime)
+          var event = Event(kind: .kfree, time: time, cpu: UInt16(cpu))
+          event.position = UInt64(all.count)
+          sorter.reserveRow()
+          sorter.rows.append(event)
+          all.append(event)
+        }
+        lastRead[cpu] = readTime
+      }
+      sorter.finishRound()
+      drain(&sorter, &batch)
+    }
+    sorter.finish()
+    drain(&sorter, &batch)
+    let wanted = all.sorted { ($0.time, $0.cpu, $0.position) < ($1.time, $1.cpu, $1.position) }
+    #expect(out.map(\.position) == wanted.map(\.position))
+  }
+}
+
+@Suite("Damaged perf.data")
+struct DamagedPerfDataTests {
+  static func sample(_ form: PerfDataWriter.Form) throws -> [UInt8] {
+    var trace = try PerfettoTests.original()
+    trace.events = Array(trace.events.prefix(1500))
+    return try PerfDataWriter(formatsOf: try PerfDataTests.bytes("file.data.zst")).write(trace, form, roundCount: 100)
+  }
+
+  @Test("of a pipe that is cut keeps every event before the cut and names the place")
+  func cutPipe() throws {
+    let whole = try Self.sample(.pipe)
+    let positions = try readTrace(whole).events.map(\.position).sorted()
+    var generator = SeededGenerator(seed: 4)
+    for _ in 0..<100 {
+      let cut = Int.random(in: 20..<whole.count, using: &generator)
+      let read = try readTrace(Array(whole.prefix(cut)))
+      let kept = positions.filter { $0 < UInt64(cut) }
+      let found = read.events.map(\.position).sorted()
+      // The last record may be cut in two.
+      try #require(found == kept || found == kept.dropLast(), "cut at \(cut)")
+      if found != kept { try #require(read.statistics[.truncatedEnd] == 1) }
+    }
+  }
+
+  @Test("of a file without its formats says where they should be")
+  func cutFile() throws {
+    let whole = try Self.sample(.file)
+    let error = #expect(throws: TraceError.self) { try readTrace(Array(whole.prefix(whole.count / 3))) }
+    #expect(error?.code == .damagedStructure)
+    #expect(error?.location == .byteOffset(UInt64(whole.count / 3)))
+    for cut in 8..<200 {
+      do throws(TraceError) {
+        _ = try readTrace(Array(whole.prefix(cut)))
+      } catch {
+        try #require(error.code == .damagedStructure)
+      }
+    }
+  }
+
+  @Test("with flipped bytes keeps what lies before and goes on behind", arguments: PerfDataTests.forms)
+  func flips(form: PerfDataWriter.Form) throws {
+    let whole = try Self.sample(form)
+    let count = try readTrace(whole).events.count
+    var generator = SeededGenerator(seed: 5)
+    for _ in 0..<60 {
+      var bytes = whole
+      let place = Int.random(in: 16..<bytes.count, using: &generator)
+      bytes[place] ^= UInt8.random(in: 1...255, using: &generator)
+      do throws(TraceError) {
+        let read = try readTrace(bytes)
+        #expect(read.events.count <= count)
+      } catch {
+        try #require([.damagedStructure, .unknownFormat].contains(error.code))
+      }
+    }
+  }
+
+  @Test("of which a record has an impossible size is read behind it")
+  func recovery() throws {
+    let whole = try Self.sample(.pipe)
+    let events = try readTrace(whole).events.sorted { $0.position < $1.position }
+    let place = Int(events[700].position)
+    var bytes = whole
+    bytes[place + 6] = 3
+    bytes[place + 7] = 0
+    let read = try readTrace(bytes)
+    #expect(read.events.count == events.count - 1)
+    #expect(read.statistics[.malformedLines] == 1)
+    let sample = try #require(read.statistics.samples.first { $0.counter == .malformedLines })
+    #expect(sample.location == .byteOffset(UInt64(place)))
+  }
+}
