@@ -9,6 +9,10 @@ public struct TraceContext: Sendable {
     /// The tool's own container, which `convert` writes.
     case kmr
     case perfetto
+    /// A `trace.dat` file of trace-cmd.
+    case traceDat = "trace-dat"
+    /// The pages of `trace_pipe_raw`, a file for each CPU.
+    case rawPages = "trace-pipe-raw"
     /// A kernel log with the output of `slub_debug=T`.
     case slubDebugLog = "slub-debug-log"
 

@@ -16,6 +16,7 @@ enum FormatDetector {
     case tar
     case empty
     case perfetto
+    case traceDat
     case perfData
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
@@ -25,26 +26,23 @@ enum FormatDetector {
     /// Whether a reader of the content jumps about in it.
     var isSeekable: Bool {
       switch self {
-      case .perfetto, .perfData: true
+      case .perfetto, .traceDat, .perfData: true
       default: false
       }
     }
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a perf.data file, a Perfetto "
-    + "trace or a .kmr; plain, zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a trace.dat or perf.data file, "
+    + "a Perfetto trace or a .kmr; plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
   private static let magics: [(offset: Int, bytes: [UInt8], content: Content)] = [
     (0, [0x28, 0xB5, 0x2F, 0xFD], .zstd),
     (0, [0x1F, 0x8B], .gzip),
+    (0, TraceDatFile.magic, .traceDat),
     (0, ColumnarFormat.magic, .kmr),
-    (
-      0, [0x17, 0x08, 0x44] + Array("tracing".utf8),
-      .foreign(name: "a trace.dat file of trace-cmd", remedy: "Convert it: trace-cmd report -i FILE > trace.txt")
-    ),
     (0, PerfHeader.magic, .perfData), (0, PerfHeader.foreignMagic, .perfData),
     (0, [0x7F] + Array("ELF".utf8), .foreign(name: "an ELF program or library", remedy: remedy)),
     (257, Array("ustar".utf8), .tar),
@@ -69,7 +67,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip, .perfetto, .perfData, .kmr, .tar:
+    case .text, .zstd, .gzip, .perfetto, .traceDat, .perfData, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(

@@ -24,8 +24,12 @@ public struct InputOptions: Sendable, Equatable {
   /// Whether packed files of a megabyte and more are unpacked on a thread of their own.
   public var unpacksInBackground: Bool
 
-  public init(usesFastPath: Bool = true, unpacksInBackground: Bool = true) {
+  /// How many threads decode, the calling one included; `nil` is one for each processor. The events are the same.
+  public var threads: Int?
+
+  public init(usesFastPath: Bool = true, unpacksInBackground: Bool = true, threads: Int? = nil) {
     self.usesFastPath = usesFastPath
+    self.threads = threads
     self.unpacksInBackground = unpacksInBackground
   }
 }

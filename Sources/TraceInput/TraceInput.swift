@@ -22,7 +22,9 @@ public enum TraceInput {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
     }
-    return try open(FileBytes(path: CaptureFolder.trace(in: path) ?? path), name: path, options)
+    if let trace = CaptureFolder.trace(in: path) { return try open(FileBytes(path: trace), name: path, options) }
+    if DirectoryListing.isDirectory(path) { return try TraceFolder.open(directory: path, options) }
+    return try open(FileBytes(path: path), name: path, options)
   }
 
   /// Opens a trace that is in memory; `name` stands for it in messages.
@@ -52,14 +54,14 @@ public enum TraceInput {
     if unpacked.content == .tar {
       let isPacked = unpacked.compression != .none && options.unpacksInBackground
       let archive = isPacked && byteSize != nil ? BackgroundBytes(content) ?? content : content
-      return try open(member(of: archive, name: name), name: name, options)
+      return try open(archive, stored: seekable, summary, options)
     }
     if unpacked.content.isSeekable {
       let place =
         if unpacked.compression == .none, let seekable { seekable } else {
           try SeekableBytes(spooling: content, name: name)
         }
-      return try open(place, unpacked.content, summary)
+      return try open(place, unpacked.content, summary, options)
     }
     // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
@@ -72,20 +74,39 @@ public enum TraceInput {
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
   }
 
-  /// The trace in an archive.
-  private static func member(of archive: any ByteSource, name: String) throws(TraceError) -> TarMember {
-    if let member = try TarMember.find(in: archive, input: name, where: CaptureFolder.isTrace) { return member }
-    throw TraceError(
-      .unsupportedFormat, input: name, found: "a tar archive without a trace in it",
-      expected: "a file named trace.txt, trace.dat, trace.kmr or perf.data, as Tools/capture names it",
-      remedy: "Unpack it, and name the trace.")
+  /// Opens the trace in an archive, which is read once if the trace is one file.
+  private static func open(
+    _ archive: any ByteSource, stored: SeekableBytes?, _ summary: InputSummary, _ options: InputOptions
+  ) throws(TraceError) -> any TraceSource {
+    let name = summary.name
+    let member = try TarMember.find(in: archive, input: name) {
+      CaptureFolder.isTrace($0) || RawFolder.isPages($0)
+    }
+    guard let member else {
+      throw TraceError(
+        .unsupportedFormat, input: name, found: "a tar archive without a trace in it",
+        expected: "a file named trace.txt, trace.dat, trace.kmr or perf.data, as Tools/capture names it, or raw.cpu0 "
+          + "with the formats of events", remedy: "Unpack it, and name the trace.")
+    }
+    if CaptureFolder.isTrace(member.name) { return try open(member, name: name, options) }
+    guard let stored else {
+      throw TraceError(
+        .unsupportedFormat, input: name, found: "an archive of raw pages in a pipe",
+        expected: "a file, which can be read more than once", remedy: "Save it to a file first.")
+    }
+    let again = try unpack(SectionBytes(stored), name: name)
+    let place = again.compression == .none ? stored : try SeekableBytes(spooling: again.bytes, name: name)
+    return try TraceFolder.open(archive: place, summary, options)
   }
 
   private static func open(
-    _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary
+    _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary, _ options: InputOptions
   ) throws(TraceError) -> any TraceSource {
-    if content == .perfData { return try PerfDataSource(bytes, summary: summary) }
-    return PerfettoSource(bytes, summary: summary)
+    switch content {
+    case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
+    case .perfData: return try PerfDataSource(bytes, summary: summary)
+    default: return PerfettoSource(bytes, summary: summary)
+    }
   }
 
   /// The content of an input, decoded if it is packed.

@@ -15,7 +15,8 @@ struct BadInputTests {
 
   static let foreign: [Foreign] = [
     Foreign(head: [], code: .empty, word: "empty"),
-    Foreign(head: [0x17, 0x08, 0x44] + Array("tracing7\0".utf8), code: .unsupportedFormat, word: "trace.dat"),
+    Foreign(head: [0x17, 0x08, 0x44] + Array("tracing7\0".utf8), code: .damagedStructure, word: "reach over the end"),
+    Foreign(head: [0x17, 0x08, 0x44] + Array("tracing9\0".utf8), code: .unsupportedFormat, word: "version 9"),
     Foreign(head: Array("PERFILE2".utf8) + [UInt8](0..<64), code: .damagedStructure, word: "perf.data"),
     Foreign(head: [0x7F] + Array("ELF".utf8) + [2, 1, 1, 0], code: .unsupportedFormat, word: "ELF"),
     Foreign(
@@ -48,7 +49,8 @@ struct BadInputTests {
   func paths() throws {
     let missing = #expect(throws: TraceError.self) { try TraceInput.open(path: "no/such/file") }
     #expect(missing?.code == .cannotOpen)
-    let folder = #expect(throws: TraceError.self) { try TraceInput.open(path: "/") }
+    let sources = #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+    let folder = #expect(throws: TraceError.self) { try TraceInput.open(path: sources) }
     #expect(folder?.code == .isDirectory)
   }
 

@@ -18,7 +18,8 @@ final class SeekableBytes {
   /// The stored offset at which a packed input ended inside a frame, if it did.
   let truncatedAt: UInt64?
   private let place: Place
-  private let name: String
+  /// What messages call the input.
+  let name: String
 
   /// Bytes in memory.
   init(memory: [UInt8], name: String) {
@@ -97,6 +98,21 @@ final class SeekableBytes {
       }
       return filled
     }
+  }
+}
+
+extension SeekableBytes {
+  /// Up to `count` bytes from `offset` on, in memory of their own.
+  func bytes(at offset: UInt64, count: Int) throws(TraceError) -> [UInt8] {
+    let room = offset < self.count ? min(UInt64(max(count, 0)), self.count - offset) : 0
+    var bytes = [UInt8](repeating: 0, count: Int(room))
+    // withUnsafeMutableBytes can't pass a typed error on, so the outcome leaves the closure as a value.
+    let outcome = bytes.withUnsafeMutableBytes { buffer in
+      Result { () throws(TraceError) in try read(at: offset, into: buffer) }
+    }
+    let filled = try outcome.get()
+    bytes.removeSubrange(filled...)
+    return bytes
   }
 }
 

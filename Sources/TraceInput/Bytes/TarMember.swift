@@ -1,3 +1,4 @@
+import KernelTypes
 import TraceEvents
 
 /// One file of a tar archive as a stream of its bytes: POSIX ustar and pax, and GNU's long names.
@@ -37,25 +38,24 @@ final class TarMember: ByteSource {
   ) throws(TraceError) -> TarMember? {
     var longName: String?
     while true {
-      let header = try take(blockBytes, from: archive)
-      if header.isEmpty || header.allSatisfy({ $0 == 0 }) { return nil }
-      guard header.count == blockBytes, checksumIsRight(header), let size = number(header[124..<136]) else {
+      let block = try take(blockBytes, from: archive)
+      if block.isEmpty || block.allSatisfy({ $0 == 0 }) { return nil }
+      guard let header = TarHeader(block) else {
         throw TraceError(
           .damagedStructure, input: input, at: .byteOffset(archive.progress.bytesRead),
           found: "an entry of a tar archive without a proper header", expected: "an intact archive",
           remedy: "Copy the file again.")
       }
+      let size = header.size
       let padded = (size + UInt64(blockBytes - 1)) / UInt64(blockBytes) * UInt64(blockBytes)
-      switch header[156] {
-      case UInt8(ascii: "L") where size <= UInt64(nameLimit):
-        longName = text(try take(Int(padded), from: archive)[...])
-      case UInt8(ascii: "x") where size <= UInt64(nameLimit):
+      switch header.kind {
+      case .longName where size <= UInt64(nameLimit):
+        longName = TarHeader.text(try take(Int(padded), from: archive)[...])
+      case .extended where size <= UInt64(nameLimit):
         let records = try take(Int(padded), from: archive)
-        longName = paxPath(records.prefix(Int(size))) ?? longName
-      case UInt8(ascii: "0"), 0, UInt8(ascii: "7"):
-        let isExtended = header[257..<263].elementsEqual("ustar\0".utf8)
-        let prefix = isExtended ? text(header[345..<500]) : ""
-        let path = longName ?? (prefix.isEmpty ? "" : prefix + "/") + text(header[0..<100])
+        longName = TarHeader.path(inRecords: Array(records.prefix(Int(size)))) ?? longName
+      case .file:
+        let path = longName ?? header.name
         longName = nil
         if isWanted(path) { return TarMember(archive, name: path, size: size) }
         try skip(padded, in: archive)
@@ -80,40 +80,5 @@ final class TarMember: ByteSource {
       if got == 0 { return }
       left -= UInt64(got)
     }
-  }
-
-  private static func text(_ bytes: ArraySlice<UInt8>) -> String {
-    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-  }
-
-  /// An octal number, or with the top bit set a binary one; `nil` if it is none or beyond any file's size.
-  private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64? {
-    var value: UInt64 = 0
-    if let first = bytes.first, first & 0x80 != 0 {
-      for byte in bytes.dropFirst() {
-        if value >> 48 != 0 { return nil }
-        value = value << 8 | UInt64(byte)
-      }
-      return value >> 48 == 0 ? value : nil
-    }
-    let digits = bytes.drop { $0 == 0x20 }.prefix { (0x30...0x37).contains($0) }
-    for digit in digits { value = value << 3 | UInt64(digit - 0x30) }
-    return digits.isEmpty ? nil : value
-  }
-
-  private static func checksumIsRight(_ header: [UInt8]) -> Bool {
-    var sum: UInt64 = 0
-    for (place, byte) in header.enumerated() { sum += (148..<156).contains(place) ? 0x20 : UInt64(byte) }
-    return number(header[148..<156]) == sum
-  }
-
-  /// The value of `path` among pax records such as `21 path=mini/t0.maps\n`.
-  private static func paxPath(_ bytes: ArraySlice<UInt8>) -> String? {
-    for record in bytes.split(separator: 0x0A) {
-      guard let blank = record.firstIndex(of: 0x20) else { continue }
-      let pair = record[(blank + 1)...]
-      if pair.starts(with: "path=".utf8) { return String(decoding: pair.dropFirst(5), as: UTF8.self) }
-    }
-    return nil
   }
 }

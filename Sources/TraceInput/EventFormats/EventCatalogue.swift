@@ -35,6 +35,12 @@ struct EventCatalogue: Sendable {
   /// The format of an event by the number in its records.
   func format(of id: UInt16) -> EventFormat? { formats[id].flatMap { EventFormat(parsing: $0.text) } }
 
+  /// The formats of the events that have rows, by their numbers.
+  var kmemFormats: [EventFormat] {
+    formats.filter { PlanCompiler.knows($0.value.name) }.sorted { $0.key < $1.key }
+      .compactMap { EventFormat(parsing: $0.value.text) }
+  }
+
   /// Adds lines of `saved_cmdlines`: a pid, a space, the name to the end of the line.
   mutating func addTasks(_ text: some Collection<UInt8>) {
     for line in text.split(separator: UInt8(ascii: "\n")) {

@@ -10,8 +10,8 @@ struct EventField: Equatable {
     case relativeLocation
   }
 
-  /// The largest offset or size that is believed: ring-buffer records are smaller than their page.
-  static let byteLimit = 1 << 16
+  /// The largest offset or size that is believed: the largest pages have half a megabyte.
+  static let byteLimit = 1 << 20
 
   var name: String
   /// The type as the kernel spells it, without the name: `unsigned long`, `char[]`.

@@ -4,10 +4,13 @@
 struct FormatExpressionParser {
   /// Deeper nesting than the kernel's formats have (about 15) is damage, and must not use up the stack.
   private static let depthLimit = 100
+  // So are longer chains of operators: whoever walks along them goes as deep.
+  private static let operatorLimit = 1000
 
   private let tokens: [FormatToken]
   private var index = 0
   private var depth = 0
+  private var operators = 0
 
   init(_ tokens: [FormatToken]) { self.tokens = tokens }
 
@@ -34,6 +37,7 @@ struct FormatExpressionParser {
 
   /// Reads an argument up to the comma or bracket that ends it.
   mutating func argument() -> FormatExpression {
+    operators = 0
     let value = expression()
     if isAtArgumentEnd { return value }
     skipArgument()
@@ -77,6 +81,8 @@ struct FormatExpressionParser {
       operation.precedence > precedence
     {
       index += 1
+      operators += 1
+      if operators > Self.operatorLimit { return .unknown }
       left = .binary(operation, left, binary(above: operation.precedence))
     }
     return left

@@ -76,7 +76,7 @@ struct KernelSymbols: Sendable {
   private func size(_ index: Int) -> UInt64 {
     if index + 1 < addresses.count { return addresses[index + 1] - addresses[index] }
     // Nothing tells where the last one ends but that code is mapped in whole pages.
-    return (addresses[index] | 0xFFF) + 1 - addresses[index]
+    return (addresses[index] | 0xFFF) &+ 1 &- addresses[index]
   }
 
   private func names(_ index: Int) -> (name: String, module: String) {

@@ -24,6 +24,9 @@ struct PlanCompiler {
     return (compiler.plan, compiler.expressions)
   }
 
+  /// Whether an event of this name has rows.
+  static func knows(_ name: String) -> Bool { kinds[name] != nil }
+
   private static let kinds: [String: EventKind] = {
     var kinds = Dictionary(
       uniqueKeysWithValues: EventKind.allCases.filter { ![.mark, .syscallEnter, .syscallExit].contains($0) }

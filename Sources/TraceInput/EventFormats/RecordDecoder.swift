@@ -34,10 +34,10 @@ struct RecordDecoder: ~Copyable {
   let strings: Texts
   let stacks: StackTable
   private let catalogue: EventCatalogue
-  private let isSwapped: Bool
+  let isSwapped: Bool
   private let longSize: Int
   // By `common_type`: the plan's place, 0 if the event has not been met.
-  private let index: UnsafeMutablePointer<UInt16>
+  private let index: UnsafeMutablePointer<UInt32>
   private var plans: UnsafeMutablePointer<DecodePlan>
   private var planCount = 1
   private var planCapacity = 64
@@ -55,7 +55,7 @@ struct RecordDecoder: ~Copyable {
   private var lastGFP: (key: UInt64, value: UInt64) = (.max, 0)
   private var classifiedGFP = IdentifierSet()
   // Whether the row before may get a stack trace.
-  private var awaitsStack = false
+  private(set) var awaitsStack = false
   private(set) var lastFrames: [StringID] = []
   private(set) var features: EraFeatures = []
   var otherEvents = OtherEvents()
@@ -185,7 +185,7 @@ extension RecordDecoder {
     if !extra.extras.isEmpty { plan.extras = planCount }
     plans[planCount] = plan
     expressions.append(extra)
-    index[Int(id)] = UInt16(planCount)
+    index[Int(id)] = UInt32(planCount)
     planCount += 1
     return planCount - 1
   }

@@ -143,6 +143,16 @@ struct OtherEvents: ~Copyable {
     return counts
   }
 
+  /// The counts so far, which begin anew.
+  mutating func takeAll() -> [(name: StringID, count: UInt64)] {
+    if total == 0 { return [] }
+    flush()
+    let all = counts.map { (name: $0.key, count: $0.value) }
+    counts.removeAll(keepingCapacity: true)
+    total = 0
+    return all
+  }
+
   private mutating func flush() {
     if run > 0 { counts[last, default: 0] += run }
     run = 0
