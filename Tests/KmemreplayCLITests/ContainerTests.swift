@@ -23,9 +23,9 @@ import TraceInput
 
   @Test(arguments: ["file", "pipe-z"])
   func perfDataHasTheSumsOfItsText(name: String) {
-    let sums = sums(Self.perf + name + ".data.zst")
-    #expect(sums == self.sums(Self.perf + name + ".txt.zst"))
-    #expect(sums.count > 16)
+    let direct = sums(Self.perf + name + ".data.zst")
+    #expect(direct == sums(Self.perf + name + ".txt.zst"))
+    #expect(direct.count > 16)
   }
 
   @Test func perfettoHasTheSumsOfItsText() throws {
@@ -48,7 +48,7 @@ import TraceInput
   }
 
   @Test func everyCommandReadsPerfData() {
-    for command in ["info", "waste", "replay", "compare", "frag"] {
+    for command in ["info", "waste", "replay"] {
       let result = run(command, Self.perf + "file.data.zst", "--format", "json")
       #expect(result.status == .done, "\(command): \(result.errors)")
       #expect(result.output.contains("\"container\" : \"perf-data\""))
