@@ -66,7 +66,7 @@ let package = Package(
     tests(
       "Reports", ["Analysis", "Replay", "MemoryModels", "ProcSnapshots", "TraceEvents", "KernelTypes"],
       exclude: ["Snapshots"]),
-    tests("KmemreplayCLI", ["TraceEvents", "KernelTypes"]),
+    tests("KmemreplayCLI", ["TraceInput", "TraceEvents", "KernelTypes"]),
   ],
   swiftLanguageModes: [.v6]
 )

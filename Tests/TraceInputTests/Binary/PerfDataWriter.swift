@@ -17,8 +17,7 @@ struct PerfDataWriter {
 
   /// The real file whose formats are used, and the formats.
   private let tracingData: [UInt8]
-  private let catalogue: EventCatalogue
-  private let ids: [String: Int]
+  private let formats: [String: EventFormat]
   private static let sampleType =
     PerfAttribute.Sample.ip | PerfAttribute.Sample.tid | PerfAttribute.Sample.time
     | PerfAttribute.Sample.cpu | PerfAttribute.Sample.period | PerfAttribute.Sample.raw
@@ -29,10 +28,12 @@ struct PerfDataWriter {
     let table = Int(header.data.offset + header.data.size)
     let place = (0..<2).map { Self.number(file, table + 8 * $0) }
     tracingData = Array(file[place[0]..<place[0] + place[1]])
-    catalogue = tracingData.withUnsafeBytes { PerfTracingData.read($0) } ?? EventCatalogue()
-    var ids: [String: Int] = [:]
-    for id in UInt16(1)..<4096 { if let name = catalogue.name(of: id) { ids[name] = Int(id) } }
-    self.ids = ids
+    let catalogue = header.events.catalogue ?? EventCatalogue()
+    var formats: [String: EventFormat] = [:]
+    for id in UInt16(1)..<4096 {
+      if let format = catalogue.format(of: id) { formats[format.name] = format }
+    }
+    self.formats = formats
   }
 
   private static func number(_ bytes: [UInt8], _ offset: Int) -> Int {
@@ -69,21 +70,29 @@ struct PerfDataWriter {
       file += Self.bytes(UInt64(number))
     }
     file += attribute + data
-    return file + Self.bytes(UInt64(file.count + 16)) + Self.bytes(UInt64(tracingData.count)) + tracingData
+    let end = UInt64(file.count + 16)
+    file += Self.bytes(end)
+    file += Self.bytes(UInt64(tracingData.count))
+    file += tracingData
+    return file
   }
 
   private func pipe(_ data: [UInt8]) -> [UInt8] {
     let padding = [UInt8](repeating: 0, count: (8 - tracingData.count % 8) % 8)
-    return PerfHeader.magic + Self.bytes(16) + Self.record(PerfRecordType.headerAttribute, Self.attribute)
-      + Self.record(PerfRecordType.headerTracingData, Self.bytes(UInt64(tracingData.count + padding.count)))
-      + tracingData + padding + data
+    var pipe = PerfHeader.magic
+    pipe += Self.bytes(16)
+    pipe += Self.record(PerfRecordType.headerAttribute, Self.attribute)
+    pipe += Self.record(PerfRecordType.headerTracingData, Self.bytes(UInt64(tracingData.count + padding.count)))
+    pipe += tracingData
+    pipe += padding
+    pipe += data
+    return pipe
   }
 
   /// A tracepoint's attribute: type 2, 96 bytes, with `sample_id_all`.
   private static var attribute: [UInt8] {
-    var attribute = bytes(2 | 96 << 32) + bytes(0) + bytes(1) + bytes(sampleType) + bytes(0) + bytes(1 << 18)
-    attribute += [UInt8](repeating: 0, count: 96 - attribute.count)
-    return attribute
+    let numbers: [UInt64] = [2 | 96 << 32, 0, 1, sampleType, 0, 1 << 18, 0, 0, 0, 0, 0, 0]
+    return numbers.flatMap { bytes($0) }
   }
 
   private static func bytes(_ number: UInt64) -> [UInt8] { RecordWriter.number(number, size: 8, .little) }
@@ -111,9 +120,7 @@ struct PerfDataWriter {
   }
 
   private func sample(_ event: Event, _ trace: ReadTrace) -> [UInt8] {
-    guard let id = ids[event.kind == .mark ? "print" : event.kind.name],
-      let format = catalogue.format(of: UInt16(id))
-    else { return [] }
+    guard let format = formats[event.kind.name] else { return [] }
     var raw = RecordWriter(format)
     raw.set("common_pid", UInt64(UInt32(bitPattern: event.pid)))
     raw.set("call_site", 0xFFFF_FFFF_8100_0000 + UInt64(event.callSite.rawValue))
