@@ -25,7 +25,8 @@ struct PagePredictionPass: ~Copyable {
 
   /// Looks at a batch of the first pass.
   mutating func survey(_ batch: borrowing EventBatch, strings: StringInterner, clock: TraceContext.Clock) {
-    for part in cursor.parts(of: batch, strings: strings, clock: clock) where part.phase == .inside {
+    // What comes after the window tells what became of pages freed in it.
+    for part in cursor.parts(of: batch, strings: strings, clock: clock) where part.phase != .before {
       fates?.consume(batch, rows: part.rows)
     }
   }
