@@ -67,7 +67,8 @@ struct ExpectedPrediction: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test("every frame, refill, drain and zone is predicted, and the lists at the end are equal in order", arguments: exact)
+  @Test(
+    "every frame, refill, drain and zone is predicted, and the lists at the end are equal in order", arguments: exact)
   func isExact(expected: ExpectedPrediction) throws {
     let findings = try Self.predict(expected)
     let grades = findings.grades

@@ -31,7 +31,8 @@ import Testing
   }
 
   @Test func aLineThatMakesNoSenseIsLeftOut() throws {
-    for line in ["free DMA32 order 0 mt 1: 2ce9 xyz", "free Normal order 0 mt 1: 2ce9", "nr_free DMA32 order 7: 1", "?"] {
+    let bad = ["free DMA32 order 0 mt 1: 2ce9 xyz", "free Normal order 0 mt 1: 2ce9", "nr_free DMA32 order 7: 1", "?"]
+    for line in bad {
       let damaged = text.replacing("nr_free DMA32 order 1: 0", with: line)
       let dump = try FreeListDump(parsing: FileContent(name: "kmfree", text: damaged))
       #expect(dump.damage.linesLeftOut == 1 && dump.zones.first?.freeLists.count == 1, "\(line)")

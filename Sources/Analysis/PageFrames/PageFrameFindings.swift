@@ -56,9 +56,9 @@ public struct PageFrameFindings: Sendable {
     var result = ListComparison(
       zone: dump.name, freeLists: Grade(), freeBlocks: Grade(), perCPULists: Grade(), perCPUBlocks: Grade(),
       pageblocks: Grade())
-    let types = MigrateType.allCases.compactMap { type in
-      (0..<6).first { MigrateType(number: $0, numbering: policy.numbering, hasContiguous: policy.hasContiguous) == type }
-        .map { ($0, type) }
+    let types = (0..<6).compactMap { number in
+      MigrateType(number: number, numbering: policy.numbering, hasContiguous: policy.hasContiguous)
+        .map { (number, $0) }
     }
     for order in 0...policy.maximumOrder {
       for (number, type) in types {

@@ -155,7 +155,9 @@ extension PagePrediction {
     let cpu = Int(like.cpu)
     var cursor: Int? = index
     var blocks: [PageFrame] = []
-    while let next = cursor, request.map({ next < $0 }) ?? isRemoval(next, like: index), next - index < PageEventWindow.reach {
+    while let next = cursor, next - index < PageEventWindow.reach {
+      if let request, next >= request { break }
+      if request == nil, !isRemoval(next, like: index) { break }
       let event = window.events[next]
       if isRemoval(next, like: index) {
         finish(next, isRight: false)

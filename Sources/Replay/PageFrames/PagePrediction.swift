@@ -90,7 +90,8 @@ public struct PagePrediction: ~Copyable {
     var event = PageEvent(
       frame: batch.address[row], time: batch.time[row], gfp: batch.gfp[row].rawValue,
       cpu: min(batch.cpu[row], UInt16(truncatingIfNeeded: cpuLimit &- 1)), kind: kind,
-      order: min(batch.order[row], UInt8(truncatingIfNeeded: policy.maximumOrder)), type: type ?? .unmovable, fate: fate)
+      order: min(batch.order[row], UInt8(truncatingIfNeeded: policy.maximumOrder)), type: type ?? .unmovable, fate: fate
+    )
     switch kind {
     case .bulk: event.frame = batch.requestedBytes[row] / 8
     case .allocated: if batch.flags[row].contains(.failed) { event.frame = .max }

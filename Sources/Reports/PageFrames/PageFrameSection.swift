@@ -64,7 +64,9 @@ struct PageFrameSection {
       let count = grades[miss]
       if count > 0 { notes.append("\(Units.count(count)) missed: " + Self.words(miss)) }
     }
-    add(grades.drainsUndone, "block the model drained and the kernel kept", "blocks the model drained and the kernel kept")
+    add(
+      grades.drainsUndone, "block the model drained and the kernel kept",
+      "blocks the model drained and the kernel kept")
     add(grades.bulkPages, "page allocated in bulk, without an event", "pages allocated in bulk, without an event")
     add(grades.pagesTakenUnseen, "page taken unseen, found out later", "pages taken unseen, found out later")
     add(
