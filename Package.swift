@@ -50,7 +50,8 @@ let package = Package(
     .executableTarget(
       name: "kmemreplay", dependencies: ["KmemreplayCLI"], swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["Analysis", "Replay", "TraceEvents", "TraceInput", "KernelTypes"],
+      name: "TestSupport",
+      dependencies: ["Analysis", "Replay", "TraceEvents", "TraceInput", "KernelTypes", "CZstd", "CZlib"],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("KernelTypes"),
     tests("TraceEvents", ["KernelTypes"]),

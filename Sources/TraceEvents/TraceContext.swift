@@ -5,6 +5,10 @@ public struct TraceContext: Sendable {
     case ftraceText = "ftrace-text"
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
+    case perfetto
+
+    /// Whether events have all the fields that the kernel gave them, so that what is missing tells its age.
+    public var keepsAllFields: Bool { self != .perfetto }
   }
 
   /// The unit of the time stamps.
@@ -29,6 +33,8 @@ public struct TraceContext: Sendable {
   public var headerCPUCount: Int?
   /// The highest CPU number seen in an event plus one.
   public var observedCPUCount = 0
+  /// The kernel's release (`6.1.0-18-amd64`) where the container holds it.
+  public var kernelRelease: String?
   /// `entries-in-buffer` of the header.
   public var entriesInBuffer: UInt64?
   /// `entries-written` of the header.

@@ -11,14 +11,23 @@ enum FormatDetector {
     case zstd
     case gzip
     case empty
+    case perfetto
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
     /// Bytes that are no text.
     case binary
+
+    /// Whether a reader of the content jumps about in it.
+    var isSeekable: Bool {
+      switch self {
+      case .perfetto: true
+      default: false
+      }
+    }
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, plain, zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, or a Perfetto trace, plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
@@ -53,20 +62,15 @@ enum FormatDetector {
     if head.isEmpty { return .empty }
     for magic in magics where head.dropFirst(magic.offset).starts(with: magic.bytes) { return magic.content }
     if isSkippableZstdFrame(head) { return .zstd }
-    if isText(head) { return .text }
-    if isPerfetto(head) {
-      return .foreign(
-        name: "a Perfetto trace",
-        remedy: "Record ftrace text instead, or convert it with Perfetto's traceconv: "
-          + "traceconv systrace FILE trace.txt")
-    }
-    return .binary
+    // Asked before text, for a Perfetto trace may consist of texts for the most part.
+    if PerfettoSignature.isBeginning(head) { return .perfetto }
+    return isText(head) ? .text : .binary
   }
 
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip:
+    case .text, .zstd, .gzip, .perfetto:
       return nil
     case .empty:
       return TraceError(
@@ -97,19 +101,5 @@ enum FormatDetector {
     let printable = head.count { (0x20..<0x7F).contains($0) || $0 == 10 }
     let zeros = head.count { $0 == 0 }
     return printable * 10 >= (head.count - zeros) * 9 && printable > 64 && zeros > 0
-  }
-
-  // A sequence of TracePackets: field 1, length-delimited (perfetto/trace/trace.proto).
-  private static func isPerfetto(_ head: [UInt8]) -> Bool {
-    guard head[0] == 0x0A else { return false }
-    var length = 0
-    var index = 1
-    while index < min(head.count, 5) {
-      length |= Int(head[index] & 0x7F) << (7 * (index - 1))
-      index += 1
-      if head[index - 1] & 0x80 == 0 { break }
-    }
-    let next = index + length
-    return length > 0 && (next >= head.count || head[next] == 0x0A)
   }
 }

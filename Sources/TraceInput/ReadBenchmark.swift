@@ -47,7 +47,7 @@ public struct ReadBenchmark: Sendable {
   private static func faster(_ left: Pass, _ right: Pass) -> Pass { left.seconds <= right.seconds ? left : right }
 
   private static func load(_ path: String, _ minimumBytes: Int) throws(TraceError) -> [UInt8] {
-    let (source, _) = try TraceInput.unpack(FileBytes(path: path), name: path)
+    let source = try TraceInput.unpack(FileBytes(path: path), name: path).bytes
     var once: [UInt8] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
     defer { buffer.deallocate() }

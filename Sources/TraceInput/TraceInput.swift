@@ -16,7 +16,7 @@ public enum TraceInput {
   ///
   /// Throws `.cannotOpen`, `.cannotRead`, `.isDirectory`, `.empty`, `.unsupportedFormat` (known by name, not read),
   /// `.unknownFormat` (binary), `.damagedCompression`.
-  public static func open(path: String, options: InputOptions = InputOptions()) throws(TraceError) -> FtraceTextSource {
+  public static func open(path: String, options: InputOptions = InputOptions()) throws(TraceError) -> any TraceSource {
     if path == standardInputPath {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
@@ -27,25 +27,35 @@ public enum TraceInput {
   /// Opens a trace that is in memory; `name` stands for it in messages.
   public static func open(
     bytes: [UInt8], name: String = "memory", options: InputOptions = InputOptions()
-  ) throws(TraceError) -> FtraceTextSource {
+  ) throws(TraceError) -> any TraceSource {
     try open(MemoryBytes(bytes), name: name, options)
   }
 
   /// Opens a spooled input from its beginning, as often as needed.
   public static func open(
     _ spooled: SpooledInput, options: InputOptions = InputOptions()
-  ) throws(TraceError) -> FtraceTextSource {
+  ) throws(TraceError) -> any TraceSource {
     try open(spooled.bytes(), name: spooled.name, options)
   }
 
   static func open(_ bytes: any ByteSource, name: String, _ options: InputOptions) throws(TraceError)
-    -> FtraceTextSource
+    -> any TraceSource
   {
-    let (content, compression) = try unpack(bytes, name: name)
+    // Asked before anything is read from it.
+    let seekable = bytes.seekable
+    let unpacked = try unpack(bytes, name: name)
     let byteSize = bytes.progress.totalBytes
-    let summary = InputSummary(name: name, compression: compression, byteSize: byteSize)
+    let summary = InputSummary(name: name, compression: unpacked.compression, byteSize: byteSize)
+    let content: any ByteSource = unpacked.bytes
+    if unpacked.content.isSeekable {
+      let place =
+        if unpacked.compression == .none, let seekable { seekable } else {
+          try SeekableBytes(spooling: content, name: name)
+        }
+      return try open(place, unpacked.content, summary)
+    }
     // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
-    if compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
+    if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
       let background = BackgroundBytes(content)
     {
       return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath)
@@ -53,10 +63,21 @@ public enum TraceInput {
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
   }
 
-  /// The text inside `bytes`, decoded if it is packed.
-  static func unpack(
-    _ bytes: any ByteSource, name: String
-  ) throws(TraceError) -> (any ByteSource, TraceContext.Compression) {
+  private static func open(
+    _ bytes: SeekableBytes, _ content: FormatDetector.Content, _ summary: InputSummary
+  ) throws(TraceError) -> any TraceSource {
+    PerfettoSource(bytes, summary: summary)
+  }
+
+  /// The content of an input, decoded if it is packed.
+  struct Unpacked {
+    var bytes: PeekedBytes
+    var content: FormatDetector.Content
+    var compression: TraceContext.Compression
+  }
+
+  /// What is inside `bytes`; throws for what can't be read.
+  static func unpack(_ bytes: any ByteSource, name: String) throws(TraceError) -> Unpacked {
     let stored = try PeekedBytes(bytes, count: FormatDetector.headBytes)
     let decoder: any ByteSource
     let compression: TraceContext.Compression
@@ -66,7 +87,7 @@ public enum TraceInput {
     case .gzip: (decoder, compression) = (try GzipBytes(stored, name: name), .gzip)
     default:
       if let refusal = FormatDetector.refusal(of: format, input: name) { throw refusal }
-      return (skippingMark(stored), .none)
+      return Unpacked(bytes: skippingMark(stored), content: format, compression: .none)
     }
     let content = try PeekedBytes(decoder, count: FormatDetector.headBytes)
     let inner = FormatDetector.detect(content.head)
@@ -83,7 +104,7 @@ public enum TraceInput {
         expected: "an intact \(compression.rawValue) stream", remedy: "Copy the file again.")
     }
     if let refusal = FormatDetector.refusal(of: inner, input: name, inside: inside) { throw refusal }
-    return (skippingMark(content), compression)
+    return Unpacked(bytes: skippingMark(content), content: inner, compression: compression)
   }
 
   /// Passes over the byte order mark that some editors put in front of UTF-8.

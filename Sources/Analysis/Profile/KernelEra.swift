@@ -20,6 +20,10 @@ public struct KernelEra: Sendable, Equatable {
 
   /// The era of a trace that was read to its end.
   public init(context: TraceContext, statistics: ImportStatistics) {
+    if let release = context.kernelRelease, let version = KernelVersion(parsing: release) {
+      self.init(version)
+      return
+    }
     self.init()
     let features = context.features
     for (feature, version) in Self.oldestWith where features.contains(feature) { atLeast(version) }
@@ -32,6 +36,7 @@ public struct KernelEra: Sendable, Equatable {
         atMost(KernelVersion(5, 3))
       }
     }
+    if !context.container.keepsAllFields { return }
     func seen(_ kind: EventKind) -> Bool { statistics.eventsByKind[Int(kind.rawValue)] > 0 }
     if seen(.kmalloc) || seen(.kmemCacheAlloc), !features.contains(.nodeInKmalloc) { atMost(KernelVersion(6, 0)) }
     if seen(.kmalloc) || seen(.kmemCacheAlloc), !features.contains(.accounted) { atMost(KernelVersion(5, 19)) }

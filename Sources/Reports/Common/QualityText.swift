@@ -40,8 +40,9 @@ public enum QualityText {
 
   static func verdict(_ quality: DataQuality) -> String {
     let statistics = quality.statistics
+    let unit = statistics.unit.rawValue
     let read =
-      "\(Units.count(statistics.events, "event", "events")) in \(Units.count(statistics.lines, "line", "lines"))"
+      "\(Units.count(statistics.events, "event", "events")) in \(Units.count(statistics.lines, unit, unit + "s"))"
     return quality.hasLoss ? read + ", not all of the trace" : read + ", nothing lost, nothing malformed"
   }
 
@@ -58,7 +59,8 @@ public enum QualityText {
       statistics[.overwrittenEntries], serious: true, "entry overwritten before the trace was read",
       "entries overwritten before the trace was read")
     add(statistics[.truncatedEnd], serious: true, "end of the input is cut off", "ends of the input are cut off")
-    add(statistics[.malformedLines], serious: true, "malformed line", "malformed lines")
+    let malformed = "malformed " + statistics.unit.rawValue
+    add(statistics[.malformedLines], serious: true, malformed, malformed + "s")
     add(statistics[.overlongLines], serious: true, "overlong line", "overlong lines")
     add(
       statistics[.numberOverflows], serious: true, "number too large for its field", "numbers too large for their field"
