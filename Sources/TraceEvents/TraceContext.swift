@@ -6,9 +6,11 @@ public struct TraceContext: Sendable {
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
     case perfetto
+    /// A kernel log with the output of `slub_debug=T`.
+    case slubDebugLog = "slub-debug-log"
 
     /// Whether events have all the fields that the kernel gave them, so that what is missing tells its age.
-    public var keepsAllFields: Bool { self != .perfetto }
+    public var keepsAllFields: Bool { self != .perfetto && self != .slubDebugLog }
   }
 
   /// The unit of the time stamps.
