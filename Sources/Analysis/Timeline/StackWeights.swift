@@ -121,7 +121,10 @@ public struct StackWeights: ~Copyable {
       let stack = stacks[StackID(rawValue: UInt32(truncatingIfNeeded: key.first >> 32))]
       let comm = StringID(rawValue: UInt32(truncatingIfNeeded: key.second))
       var frames = [comm == .none ? "(no task said)" : Self.frame(strings.string(comm))]
-      frames += stack.reversed().map { Self.frame(strings.string($0)) }
+      // The tracer's own function is on top of every stack of the kernel's stack trace option.
+      frames += stack.reversed().map { Self.frame(strings.string($0)) }.filter {
+        !$0.hasPrefix("trace_event_raw_event_")
+      }
       if site != .none, stack.first != site { frames.append(Self.frame(strings.string(site))) }
       lines[frames, default: 0] += value
     }
