@@ -161,7 +161,8 @@ import Testing
     #expect(try sum(slab, "--weight", "count") == 10569)
     // Page events alone, with stacks.
     #expect(try sum(SampleTraces.path("6.1-slub-smp1-stack")) > 0)
-    #expect(try String(contentsOfFile: folded, encoding: .utf8).contains("__handle_mm_fault;__folio_alloc;__alloc_pages "))
+    #expect(
+      try String(contentsOfFile: folded, encoding: .utf8).contains("__handle_mm_fault;__folio_alloc;__alloc_pages "))
   }
 
   @Test func aNameThatSaysNoFormIsAUsageError() {
