@@ -161,6 +161,28 @@ import Testing
     #expect(info(machine.root + "/out").status == .done)
   }
 
+  @Test func rawPagesAreStreamedWithTheirFormats() throws {
+    let machine = try Machine()
+    let template = machine.root + "/template"
+    for (file, text) in [
+      ("per_cpu/cpu0/trace_pipe_raw", "pages"), ("per_cpu/cpu0/stats", "entries: 0\noverrun: 0\nread events: 7\n"),
+      ("events/header_page", "field\n"), ("events/kmem/kfree/format", "name: kfree\n"),
+      ("events/kmem/kfree/enable", "1\n"), ("events/kmem/kmalloc/format", "name: kmalloc\n"),
+      ("events/kmem/kmalloc/enable", "0\n"),
+    ] {
+      let folder = (template + "/" + file).split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try text.write(toFile: template + "/" + file, atomically: false, encoding: .utf8)
+    }
+    #expect(machine.wait(try machine.start("-o", machine.root + "/out", "-t", "0", "-r")) == 0)
+    #expect(machine.text("out/raw.cpu0").hasPrefix("pages"))
+    #expect(machine.text("out/formats/header_page") == "field\n")
+    #expect(machine.text("out/formats/kmem.kfree.format") == "name: kfree\n")
+    #expect(!machine.exists("out/formats/kmem.kmalloc.format"))
+    #expect(machine.text("out/capture.txt").contains("entries: 7\n"))
+    #expect(machine.instances.isEmpty)
+  }
+
   @Test func whatCanNotBeSetUpLeavesNothingBehind() throws {
     let machine = try Machine()
     #expect(machine.wait(try machine.start("-o", machine.root + "/out", "-e", "nosuch", "-t", "0")) == 2)
