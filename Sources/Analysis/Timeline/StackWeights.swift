@@ -31,6 +31,11 @@ public struct StackWeights: ~Copyable {
   public struct Line: Sendable, Equatable {
     public var frames: [String]
     public var weight: UInt64
+
+    public init(frames: [String], weight: UInt64) {
+      self.frames = frames
+      self.weight = weight
+    }
   }
 
   private static let highestOrder: UInt8 = 18
