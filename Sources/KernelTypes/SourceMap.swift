@@ -25,7 +25,7 @@ public struct SourceMapReader {
   private static let tops: Set<Substring> = [
     "arch", "block", "certs", "crypto", "drivers", "fs", "init", "io_uring", "ipc", "kernel", "lib", "mm", "net",
     "rust",
-    "samples", "security", "sound", "tools", "usr", "virt",
+    "samples", "security", "sound", "virt",
   ]
 
   private var directories: [String: String] = [:]
@@ -95,7 +95,9 @@ public struct SourceMapReader {
   /// The directory of a file from the top of the kernel's tree on: `/build/linux-6.1/fs/ext4/inode.c:12` is in `fs/ext4`.
   private static func directory(of file: Substring) -> String? {
     // "built-in.a(inode.o)" is in the archive's own directory.
-    let path = file.prefix { $0 != "(" }.split(separator: "/").filter { $0 != "." }
+    var path = file.prefix { $0 != "(" }.split(separator: "/").filter { $0 != "." }
+    // Trees often lie in a directory named after the kernel, and directories above it may be called as those in it.
+    if let root = path.dropLast().lastIndex(where: { $0.hasPrefix("linux") }) { path.removeSubrange(...root) }
     guard path.count > 1, let top = path.dropLast().firstIndex(where: { tops.contains($0) }) else { return nil }
     return path[top..<(path.count - 1)].joined(separator: "/")
   }

@@ -80,7 +80,7 @@ import TraceEvents
 
   @Test func aSourceMapTellsTheDirectoryOfEachFunction() throws {
     let texts = [
-      "ffffffff81000000 T alloc_pipe_info\t/build/linux-6.1/fs/pipe.c:783\nffffffff81000010 t helper\t/build/linux-6.1/mm/slub.c:1\n",
+      "ffffffff81000000 T alloc_pipe_info\t/build/linux-6.1/fs/pipe.c:783\nffffffff81000010 t helper\t/usr/src/kernel/linux-6.1/mm/slub.c:1\n",
       "fs/pipe.o:0000000000000000 T alloc_pipe_info\nmm/slub.o:0000000000000010 t helper\nmm/slub.o:                 U printk\n",
       "\nFile: ./fs/pipe.o\n\nSymbol table '.symtab' contains 2 entries:\n   Num:    Value          Size Type    Bind   Vis      Ndx Name\n"
         + "     1: 0000000000000000    34 FUNC    GLOBAL DEFAULT    1 alloc_pipe_info\n"

@@ -144,16 +144,16 @@ import Testing
     #expect(report.output.contains("out.tar: ftrace-text"))
   }
 
-  @Test(arguments: [SIGTERM, SIGHUP])
-  func anInterruptedRecordingIsKeptAndEverythingIsPutBack(signal: Int32) throws {
+  // Not SIGINT or SIGHUP, which whoever runs the tests may have set to be ignored.
+  @Test func anInterruptedRecordingIsKeptAndEverythingIsPutBack() throws {
     let machine = try Machine()
-    let process = try machine.start("-o", machine.root + "/out", "-t", "600")
+    let process = try machine.start("-o", machine.root + "/out", "-t", "30")
     // Until it records: the instance is there and tracing is on.
     for _ in 0..<100
     where !machine.instances.contains(where: { machine.text("tracefs/instances/\($0)/trace_marker") != "" }) {
       usleep(50_000)
     }
-    kill(process, signal)
+    kill(process, SIGTERM)
     #expect(machine.wait(process) == 0)
     #expect(machine.instances.isEmpty)
     #expect(machine.text("tracefs/saved_cmdlines_size") == "128\n")

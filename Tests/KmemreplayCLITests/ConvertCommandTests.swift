@@ -136,7 +136,7 @@ import Testing
     #expect(last("requested bytes") == 1624)
     #expect(last("allocated bytes") == 1632)
     #expect(last("wasted bytes") == 8)
-    #expect(file.traceEvents.contains { $0.ph == "i" && $0.name.contains("WL done") })
+    #expect(file.traceEvents.contains { $0.ph == "i" && $0.name.contains("WL snap-begin peak1") })
     #expect(file.traceEvents.contains { $0.ph == "C" && $0.name == "kmalloc-64" })
     let times = file.traceEvents.compactMap(\.ts)
     #expect(times.allSatisfy { $0 >= 0 })
