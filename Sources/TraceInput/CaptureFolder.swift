@@ -34,6 +34,9 @@ public enum CaptureFolder {
     return nil
   }
 
+  /// Whether a directory has a file of raw pages for the first CPU, as `Tools/capture -r` leaves them.
+  public static func hasRawPages(in directory: String) -> Bool { file(in: directory, ["raw.cpu0"]) != nil }
+
   /// The path of the symbols in a directory; `nil` if there are none.
   public static func symbols(in directory: String) -> String? { file(in: directory, symbolNames) }
 

@@ -94,6 +94,77 @@ import Testing
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "# tracer: nop\n")
   }
 
+  private struct TraceEventFile: Decodable {
+    struct Item: Decodable {
+      var ph: String
+      var name: String
+      var ts: Double?
+      var args: [String: Value]?
+    }
+    enum Value: Decodable {
+      case number(Int64)
+      case text(String)
+
+      init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(Int64.self) {
+          self = .number(number)
+        } else {
+          self = .text(try container.decode(String.self))
+        }
+      }
+    }
+    var displayTimeUnit: String
+    var traceEvents: [Item]
+  }
+
+  @Test func aTimelineEndsWithWhatWasteSaysIsLive() throws {
+    let path = SampleTraces.path("6.1-slub-smp1-script-s20k")
+    let json = temporaryPath("t.json")
+    defer { try? FileManager.default.removeItem(atPath: json) }
+    #expect(run("convert", path, json).status == .done)
+    let text = try String(contentsOfFile: json, encoding: .utf8)
+    #expect(text.utf8.count < 4_000_000)
+    let file = try JSONDecoder().decode(TraceEventFile.self, from: Data(text.utf8))
+    func last(_ name: String) -> Int64? {
+      guard case .number(let value)? = file.traceEvents.last(where: { $0.name == name })?.args?["bytes"] else {
+        return nil
+      }
+      return value
+    }
+    // The figures of WholeTraceTests, which were computed independently.
+    #expect(last("requested bytes") == 1624)
+    #expect(last("allocated bytes") == 1632)
+    #expect(last("wasted bytes") == 8)
+    #expect(file.traceEvents.contains { $0.ph == "i" && $0.name.contains("WL snap-begin peak1") })
+    #expect(file.traceEvents.contains { $0.ph == "C" && $0.name == "kmalloc-64" })
+    let times = file.traceEvents.compactMap(\.ts)
+    #expect(times.allSatisfy { $0 >= 0 })
+    let again = temporaryPath("again.json")
+    defer { try? FileManager.default.removeItem(atPath: again) }
+    #expect(run("convert", path, again).status == .done)
+    #expect(try String(contentsOfFile: again, encoding: .utf8) == text)
+  }
+
+  @Test func foldedStacksAddUpToWhatWasAllocated() throws {
+    let slab = SampleTraces.path("6.1-slub-smp1-script-s20k")
+    let folded = temporaryPath("t.folded")
+    defer { try? FileManager.default.removeItem(atPath: folded) }
+    func sum(_ path: String, _ options: String...) throws -> UInt64 {
+      #expect(run(["convert", path, folded] + options).status == .done)
+      return try String(contentsOfFile: folded, encoding: .utf8).split(separator: "\n").reduce(0) { sum, line in
+        sum + (line.split(separator: " ").last.flatMap { UInt64($0) } ?? 0)
+      }
+    }
+    #expect(try sum(slab) == 5_697_080)
+    #expect(try sum(slab, "--weight", "live") == 1632)
+    #expect(try sum(slab, "--weight", "count") == 10569)
+    // Page events alone, with stacks.
+    #expect(try sum(SampleTraces.path("6.1-slub-smp1-stack")) > 0)
+    #expect(
+      try String(contentsOfFile: folded, encoding: .utf8).contains("__handle_mm_fault;__folio_alloc;__alloc_pages "))
+  }
+
   @Test func aNameThatSaysNoFormIsAUsageError() {
     let result = run("convert", SampleTraces.path("6.1-slub-smp1-stack"), "/tmp/no-extension")
     #expect(result.status == .usage)

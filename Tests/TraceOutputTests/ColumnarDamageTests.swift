@@ -83,6 +83,7 @@ struct ColumnarDamageTests {
   @Test("with any byte flipped neither crashes nor invents events, and says so")
   func flips() throws {
     let (bytes, _, events) = try Self.sample()
+    let original = try readAll(TraceInput.open(bytes: bytes)).events.map(\.columns)
     var generator = SeededGenerator(seed: 2)
     for _ in 0..<300 {
       var damaged = bytes
@@ -90,7 +91,10 @@ struct ColumnarDamageTests {
       damaged[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
       let trace = try readAll(TraceInput.open(bytes: damaged))
       let statistics = trace.statistics
-      #expect(statistics[.malformedLines] + statistics[.truncatedEnd] > 0, "flip at \(place)")
+      // A few bits of a zstd frame mean nothing: then the content, which has a checksum, is the same.
+      if statistics[.malformedLines] + statistics[.truncatedEnd] == 0 {
+        #expect(trace.events.map(\.columns) == original, "flip at \(place)")
+      }
       #expect(trace.events.count + Int(statistics[.lostEvents]) <= events)
       #expect(statistics.events == UInt64(trace.events.count))
     }

@@ -11,15 +11,18 @@ public struct WasteNaming: Sendable {
   public var hasHashedPointers = false
   /// Resolves raw call sites.
   public var symbols: SymbolTable?
+  /// Tells which directory functions come from.
+  public var sourceMap: SourceMap?
 
   public init(
     usesUnitSuffixes: Bool = true, hasReclaimableCaches: Bool = false, hasHashedPointers: Bool = false,
-    symbols: SymbolTable? = nil
+    symbols: SymbolTable? = nil, sourceMap: SourceMap? = nil
   ) {
     self.usesUnitSuffixes = usesUnitSuffixes
     self.hasReclaimableCaches = hasReclaimableCaches
     self.hasHashedPointers = hasHashedPointers
     self.symbols = symbols
+    self.sourceMap = sourceMap
   }
 }
 
@@ -50,6 +53,7 @@ extension WasteAnalysis {
       var group =
         byName[name]
         ?? .init(key: name, symbol: symbol, total: Amount(), frees: 0, live: Amount(), peak: Amount())
+      group.isWrapper = grouping == .callSite && keys[index].second == 0 && AllocationWrappers.contains(symbol ?? name)
       group.total.add(sums.total)
       group.frees += sums.frees
       group.live.add(sums.live)
@@ -69,10 +73,17 @@ extension WasteAnalysis {
     switch grouping {
     case .callSite:
       let site = Self.site(text, strings)
-      return (site, naming.symbols?.describe(callSite: site))
+      let symbol = naming.symbols?.describe(callSite: site)
+      let caller = StringID(rawValue: UInt32(truncatingIfNeeded: key.second))
+      if caller == .none { return (site, symbol) }
+      let frame = strings.string(caller)
+      let named = naming.symbols?.describe(callSite: frame)
+      let text = "\(frame) via \(site)"
+      return (text, symbol == nil && named == nil ? nil : "\(named ?? frame) via \(symbol ?? site)")
     case .subsystem:
-      let site = Self.site(text, strings)
-      return (Self.module(of: naming.symbols?.describe(callSite: site) ?? site), nil)
+      let caller = StringID(rawValue: UInt32(truncatingIfNeeded: key.second))
+      let site = caller == .none ? Self.site(text, strings) : strings.string(caller)
+      return (Self.subsystem(of: naming.symbols?.describe(callSite: site) ?? site, naming), nil)
     case .cache: return (cacheName(CacheKey(packed: key), group: index, strings, naming), nil)
     case .size: return ("\(key.first)", nil)
     case .task:
@@ -89,10 +100,16 @@ extension WasteAnalysis {
     text == .none ? "(no call site said)" : strings.string(text)
   }
 
-  /// The module in the brackets after a call site; code without one is the kernel's own.
-  static func module(of site: String) -> String {
-    guard site.hasSuffix("]"), let bracket = site.lastIndex(of: "[") else { return "kernel" }
-    return String(site[site.index(after: bracket)...].dropLast())
+  /// The directory that a call site's function comes from: by the source map, else the module in its brackets, else by how
+  /// its name begins.
+  static func subsystem(of site: String, _ naming: WasteNaming) -> String {
+    let function = AllocationWrappers.function(of: site)
+    if let directory = naming.sourceMap?.directory(of: function) { return directory }
+    if site.hasSuffix("]"), let bracket = site.lastIndex(of: "[") {
+      return String(site[site.index(after: bracket)...].dropLast()) + " (module)"
+    }
+    if AllocationWrappers.contains(site) { return "(a helper's callers)" }
+    return SubsystemTable.directory(of: function) ?? SubsystemTable.unknown
   }
 
   private func cacheName(

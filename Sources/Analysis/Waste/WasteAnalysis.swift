@@ -25,6 +25,7 @@ public struct WasteAnalysis: ~Copyable {
   var origin: UInt64 = 0
   var lastTime: UInt64 = 0
   var pageSize: UInt64
+  private var finder: CallerFinder?
 
   struct RawMark {
     var time: UInt64
@@ -38,6 +39,12 @@ public struct WasteAnalysis: ~Copyable {
     self.family = family
     self.pageSize = max(pageSize, 1)
     classes = KmallocClasses(pageSize: self.pageSize)
+  }
+
+  /// Looks behind call sites that allocate for their caller, such as `kmemdup`, where events have stack traces. The tables
+  /// are those of the source whose events will come.
+  public mutating func findCallers(strings: StringInterner, stacks: StackTable) {
+    finder = CallerFinder(strings: strings, stacks: stacks)
   }
 
   /// Counts the events of a part of a batch; `strings` are those of the batch's source.
@@ -169,7 +176,11 @@ public struct WasteAnalysis: ~Copyable {
   ) -> Int {
     let index: Int
     switch grouping {
-    case .callSite, .subsystem: index = keys.index(UInt64(batch.callSite[row].rawValue), 0)
+    case .callSite, .subsystem:
+      let site = batch.callSite[row]
+      let stack = batch.stack[row]
+      let caller = stack == .none ? .none : finder?.caller(site: site, stack: stack) ?? .none
+      index = keys.index(UInt64(site.rawValue), UInt64(caller.rawValue))
     case .cache: index = cacheGroup(batch, row, strings, isKmalloc: isKmalloc)
     case .size: index = keys.index(batch.requestedBytes[row], 0)
     case .task:

@@ -16,7 +16,7 @@ public enum WasteGrouping: String, CaseIterable, Sendable, Codable {
   case order
   /// The allocation flags.
   case gfp
-  /// The kernel module of the call site.
+  /// The part of the kernel's source tree, or the module, that the call site belongs to.
   case subsystem
 
   /// What one group is, for headings.

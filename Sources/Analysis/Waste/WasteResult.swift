@@ -15,6 +15,8 @@ public struct WasteResult: Sendable {
     public var live: Amount
     /// What was there when all live allocated bytes were highest.
     public var peak: Amount
+    /// Whether the call site is a helper that allocates for its caller, and the caller isn't known.
+    public var isWrapper = false
   }
 
   /// A state and its moment.

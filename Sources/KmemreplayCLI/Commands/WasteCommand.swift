@@ -25,13 +25,22 @@ struct WasteCommand: ToolCommand {
   @Option(name: .long, help: "Whose waste comes first: that at the end, at the peak, or in total.")
   var sort: WasteOrder = .live
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "For --by subsystem: where functions come from, as `nm -l vmlinux`, `nm -A` or `readelf -sW` over object files print it.",
+      valueName: "file"))
+  var sourceMap: String?
+
   func validate() throws { try output.require([.text, .json, .markdown, .csv], command: "waste") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
     var symbols = try input.symbols.map(SymbolFile.read)
+    let sourceMap = try sourceMap.map(SymbolFile.readSourceMap)
     var run = try TraceRun(input, environment)
     var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
+    analysis.findCallers(strings: run.strings, stacks: run.stacks)
     var batch = EventBatch()
     while let parts = try run.next(&batch) {
       for part in parts { analysis.consume(batch, part, strings: run.strings) }
@@ -42,7 +51,8 @@ struct WasteCommand: ToolCommand {
     if symbols == nil, subject.context.features.contains(.rawCallSites) {
       symbols = try CaptureBundle(input.trace)?.symbols()
     }
-    let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
+    let result = analysis.finish(
+      strings: run.strings, naming: subject.wasteNaming(symbols: symbols, sourceMap: sourceMap))
     let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
     try destination.write(render(report))
     return run.status(subject, environment)
@@ -60,11 +70,11 @@ struct WasteCommand: ToolCommand {
 
 extension ReportSubject {
   /// How names depend on this trace's kernel.
-  func wasteNaming(symbols: SymbolTable?) -> WasteNaming {
+  func wasteNaming(symbols: SymbolTable?, sourceMap: SourceMap? = nil) -> WasteNaming {
     WasteNaming(
       // Suffixes and reclaimable caches came with 4.20; a trace alone can only tell 5.4 from what is older.
       usesUnitSuffixes: profile.era.isAtLeast(KernelVersion(4, 20)) || !profile.era.isBefore(KernelVersion(5, 4)),
       hasReclaimableCaches: profile.era.isAtLeast(KernelVersion(4, 20)),
-      hasHashedPointers: quality.hasHashedPointers, symbols: symbols)
+      hasHashedPointers: quality.hasHashedPointers, symbols: symbols, sourceMap: sourceMap)
   }
 }

@@ -16,3 +16,5 @@ extension Architecture: ExpressibleByArgument {}
 extension WasteGrouping: ExpressibleByArgument {}
 extension EventFamily: ExpressibleByArgument {}
 extension WasteOrder: ExpressibleByArgument {}
+extension StackWeights.Weight: ExpressibleByArgument {}
+extension StackWeights.Subject: ExpressibleByArgument {}

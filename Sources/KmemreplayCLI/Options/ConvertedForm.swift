@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// What `convert` can write.
 enum ConvertedForm: String, CaseIterable, ExpressibleByArgument {
-  case text, csv, kmr
+  case text, csv, kmr, json, folded
 
   /// The form that a file's name asks for, and whether it is to be packed with zstd; `nil` if it asks for none.
   static func named(_ path: String) -> (form: ConvertedForm, isPacked: Bool)? {
@@ -15,6 +15,7 @@ enum ConvertedForm: String, CaseIterable, ExpressibleByArgument {
   }
 
   private static let extensions: [String: ConvertedForm] = [
-    "txt": .text, "text": .text, "log": .text, "trace": .text, "csv": .csv, "kmr": .kmr,
+    "txt": .text, "text": .text, "log": .text, "trace": .text, "csv": .csv, "kmr": .kmr, "json": .json,
+    "folded": .folded,
   ]
 }

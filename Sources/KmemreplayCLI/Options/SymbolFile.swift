@@ -5,20 +5,8 @@ import KernelTypes
 enum SymbolFile {
   /// The symbols of a kallsyms or System.map file.
   static func read(_ path: String) throws -> SymbolTable {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))") }
-    defer { close(descriptor) }
     var reader = SymbolTableReader()
-    var buffer = [UInt8](repeating: 0, count: 1 << 18)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count == 0 { break }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))")
-      }
-      reader.read(buffer[..<count])
-    }
+    try readPieces(path) { reader.read($0) }
     let hidesAddresses = reader.hidesAddresses
     let table = reader.finish()
     if hidesAddresses {
@@ -30,5 +18,34 @@ enum SymbolFile {
       throw CommandFailure("\(path): holds no code symbols; expected lines such as `ffffffff81000000 T _text`")
     }
     return table
+  }
+
+  /// The file of `--source-map`.
+  static func readSourceMap(_ path: String) throws -> SourceMap {
+    var reader = SourceMapReader()
+    try readPieces(path) { reader.read($0) }
+    let map = reader.finish()
+    if map.count == 0 {
+      throw CommandFailure(
+        "\(path): tells no function's directory; expected the output of `nm -l vmlinux`, or of `nm -A` or `readelf -sW` over "
+          + "the object files of a kernel tree")
+    }
+    return map
+  }
+
+  private static func readPieces(_ path: String, _ body: (ArraySlice<UInt8>) -> Void) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))") }
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count == 0 { break }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))")
+      }
+      body(buffer[..<count])
+    }
   }
 }

@@ -13,7 +13,10 @@ struct CaptureBundle {
     if path == TraceInput.standardInputPath { return nil }
     self.path = path
     isDirectory = SnapshotReader.isDirectory(path)
-    guard isDirectory ? CaptureFolder.trace(in: path) != nil : CaptureFolder.isArchive(path) else { return nil }
+    let isCapture =
+      isDirectory
+      ? CaptureFolder.trace(in: path) != nil || CaptureFolder.hasRawPages(in: path) : CaptureFolder.isArchive(path)
+    if !isCapture { return nil }
   }
 
   /// The snapshot in the directory `label`; `nil` if there is none.

@@ -24,6 +24,8 @@ struct WasteDocument: Encodable {
   struct Group: Encodable {
     var key: String
     var symbol: String?
+    /// Only there if the call site allocates for its caller.
+    var wrapper: Bool?
     var total: Extended
     var live: Amount
     var peak: Amount
@@ -56,7 +58,8 @@ struct WasteDocument: Encodable {
     peakWaste = Extended(amount: result.peakWaste.amount, atNanoseconds: result.peakWaste.time)
     groups = report.shownGroups(standard: nil).map {
       Group(
-        key: $0.key, symbol: $0.symbol, total: Extended(amount: $0.total, frees: $0.frees), live: $0.live,
+        key: $0.key, symbol: $0.symbol, wrapper: $0.isWrapper ? true : nil,
+        total: Extended(amount: $0.total, frees: $0.frees), live: $0.live,
         peak: $0.peak)
     }
     groupsOmitted = result.groups.count - groups.count

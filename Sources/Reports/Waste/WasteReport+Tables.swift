@@ -18,6 +18,12 @@ extension WasteReport {
   /// What the figures are, for below the answer.
   static let footing = "Observed: every figure is read from the trace. Waste is bytes allocated beyond bytes requested."
 
+  /// What the asterisks in the table mean, if it has any.
+  func wrapperNote(_ groups: [WasteResult.Group]) -> String {
+    if !groups.contains(where: \.isWrapper) { return "" }
+    return "* allocates for its caller, which the trace doesn't name: record with stacks (Tools/capture -s)\n"
+  }
+
   /// The sums over all groups.
   var sums: TextTable {
     var table = TextTable([
@@ -49,7 +55,8 @@ extension WasteReport {
     ])
     for group in groups {
       table.add([
-        group.symbol ?? group.key, Units.count(group.live.objects), Units.bytes(group.live.allocatedBytes),
+        (group.isWrapper ? "* " : "") + (group.symbol ?? group.key), Units.count(group.live.objects),
+        Units.bytes(group.live.allocatedBytes),
         Units.bytes(group.live.wastedBytes), Units.fixed(group.live.wastedPercent, places: 2),
         Units.bytes(group.peak.wastedBytes), Units.bytes(group.total.wastedBytes), Units.count(group.total.objects),
       ])

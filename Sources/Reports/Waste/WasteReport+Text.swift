@@ -31,7 +31,8 @@ extension WasteReport {
   public func text() -> String {
     var text = answer + "\n" + ReportHeading.source(subject) + "\n\n"
     text += sums.text() + "\n"
-    text += groupHeading + "\n" + groupTable(shownGroups(standard: Self.standardTop)).text() + "\n"
+    text += groupHeading + "\n" + groupTable(shownGroups(standard: Self.standardTop)).text()
+    text += wrapperNote(shownGroups(standard: Self.standardTop)) + "\n"
     if !result.marks.isEmpty {
       text += "At the trace's markers\(marksNote(limit: 40))\n" + markTable(limit: 40).text() + "\n"
     }
@@ -50,7 +51,9 @@ extension WasteReport {
     var text = "# Waste by \(result.grouping.title)\n\n" + answer + "\n\n"
     text += SafeText.markdown(ReportHeading.source(subject)) + "\n\n"
     text += sums.markdown() + "\n"
-    text += "## " + groupHeading + "\n\n" + groupTable(shownGroups(standard: Self.standardTop)).markdown() + "\n"
+    text += "## " + groupHeading + "\n\n" + groupTable(shownGroups(standard: Self.standardTop)).markdown()
+    let note = wrapperNote(shownGroups(standard: Self.standardTop))
+    text += (note.isEmpty ? "" : "\n\\" + note) + "\n"
     if !result.marks.isEmpty { text += "## At the trace's markers\n\n" + markTable(limit: nil).markdown() + "\n" }
     text += QualityText.markdown(subject.quality) + "\n"
     text += Self.footing + familyNote + "\n\n"
