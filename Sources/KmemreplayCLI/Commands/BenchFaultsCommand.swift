@@ -29,11 +29,11 @@ struct BenchFaultsCommand: ToolCommand {
     guard let space = memory.addProcess(100, name: "bench"),
       let start = try? memory.map(space, MapRequest(bytes: bytes, flags: [.read, .write]))
     else { throw CommandFailure("the modelled machine has no room for \(megabytes) MiB") }
-    func pass(_ name: String, _ space: AddressSpace, _ address: UInt64, _ count: UInt64, step: UInt64, write: Bool) {
+    func pass(_ name: String, _ space: AddressSpace, _ address: UInt64, _ count: UInt64, step: UInt64, _ code: FaultCode) {
       let before = space.minorFaults + space.majorFaults
       let clock = ContinuousClock()
       let time = clock.measure {
-        for index in 0..<count { memory.touch(space, address + index * step, isWrite: write) }
+        for index in 0..<count { _ = memory.fault(space, at: address + index * step, code: code) }
       }
       let faults = space.minorFaults + space.majorFaults - before
       let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
@@ -43,20 +43,20 @@ struct BenchFaultsCommand: ToolCommand {
       ])
     }
     let pages = bytes >> 12
-    pass("anonymous, write", space, start, pages, step: 4096, write: true)
+    pass("anonymous, write", space, start, pages, step: 4096, [.user, .write])
     if let child = try? memory.fork(space, pid: 101) {
-      pass("copy on write", child, start, pages, step: 4096, write: true)
+      pass("copy on write", child, start, pages, step: 4096, [.user, .write, .protection])
       memory.exit(child)
     }
     try? memory.unmap(space, start, bytes)
     let file = memory.addFile("file", bytes: bytes)
     memory.cache(file, pages: 0..<pages)
     if let mapped = try? memory.map(space, MapRequest(bytes: bytes, flags: .read, file: file)) {
-      pass("file, sixteen pages a fault", space, mapped, pages / 16, step: 65536, write: false)
+      pass("file, sixteen pages a fault", space, mapped, pages / 16, step: 65536, .user)
     }
     if let sparse = try? memory.map(space, MapRequest(bytes: 1 << 40, flags: [.read, .write])) {
       let touches = min(pages / 2, 1 << 16)
-      pass("sparse, 1 TiB", space, sparse, touches, step: (1 << 40) / touches, write: true)
+      pass("sparse, 1 TiB", space, sparse, touches, step: (1 << 40) / touches, [.user, .write])
     }
     try environment.output.write(
       "a modelled machine of \(Units.bytes(bytes * 3)), frames from its buddy allocator\n" + table.text())

@@ -95,10 +95,7 @@ extension FaultReplay {
     outcome.presentGrade.check(false)
     guard let kind = memory.forgetEntry(task.space, at: address) else { return true }
     // A counter had told of it before, and may not count it twice.
-    if task.stale[kind.rawValue] > 0 {
-      task.stale[kind.rawValue] -= 1
-      memory.correct(task.space, kind, to: task.space[kind] + 1)
-    }
+    if task.unseen[kind.rawValue] < 0 { task.unseen[kind.rawValue] += 1 }
     return true
   }
 

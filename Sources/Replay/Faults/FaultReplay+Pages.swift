@@ -46,8 +46,8 @@ extension FaultReplay {
     } else if let table = tableOfFrame.removeValue(forKey: frame) {
       closeWindow(pid)
       memory.forgetTable(table)
-    } else if let owner = looseFrames.removeValue(forKey: frame), let task = tasks[owner], task.space[.anonymous] > 0 {
-      memory.correct(task.space, .anonymous, to: task.space[.anonymous] - 1)
+    } else if let owner = looseFrames.removeValue(forKey: frame), let task = tasks[owner] {
+      task.unseen[ResidentKind.anonymous.rawValue] -= 1
     }
   }
 
@@ -107,11 +107,14 @@ extension FaultReplay {
     for (frame, table) in zip(copying.tables.dropFirst(), additions) { tableOfFrame[frame] = table }
     outcome.forkTables.predicted += UInt64(space.pageTables)
     outcome.forkTables.observed += UInt64(max(copying.tables.count - 1, 0))
+    guard let child = tasks[Int32(truncatingIfNeeded: pid)] else { return }
     for kind in ResidentKind.allCases where copying.resident[kind.rawValue] >= 0 {
-      outcome.forkGrade.check(space[kind] == copying.resident[kind.rawValue])
-      if space[kind] != copying.resident[kind.rawValue] {
-        memory.correct(space, kind, to: copying.resident[kind.rawValue])
-      }
+      let observed = copying.resident[kind.rawValue]
+      // Only mappings with anonymous pages are copied: of the others' pages none is.
+      let predicted = space[kind] + (kind == .anonymous ? parent.unseen[kind.rawValue] : 0)
+      outcome.forkGrade.check(predicted == observed)
+      child.unseen[kind.rawValue] = observed - space[kind]
+      if kind == .anonymous { parent.unseen[kind.rawValue] += observed - predicted }
     }
   }
 
@@ -127,24 +130,20 @@ extension FaultReplay {
     }
     if task.executing != nil { return }
     // The counters are brought up to date before a fault is handled, and before pages are unmapped.
-    var predicted = task.space[kind]
+    let index = kind.rawValue
+    var predicted = task.space[kind] + task.unseen[index]
     if let window = task.window, window.frames == 0, window.tables.isEmpty {
-      predicted = window.residentBefore[kind.rawValue]
+      predicted = window.residentBefore[index] + task.unseen[index]
     }
     let isUnmapping = observed < predicted && task.window.map { !$0.tables.isEmpty || $0.frames > 0 } ?? true
     if isUnmapping {
       outcome.unmapsTold += 1
       // Frames of anonymous memory tell by themselves, when they are freed.
-      if kind == .file || kind == .sharedMemory {
-        task.stale[kind.rawValue] += predicted - observed
-        memory.correct(task.space, kind, to: observed)
-      }
+      if kind == .file || kind == .sharedMemory { task.unseen[index] += observed - predicted }
       return
     }
     outcome.residentGrade.check(predicted == observed)
-    if predicted != observed {
-      memory.correct(task.space, kind, to: max(task.space[kind] + observed - predicted, 0))
-    }
+    task.unseen[index] += observed - predicted
   }
 }
 

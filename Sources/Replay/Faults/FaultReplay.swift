@@ -140,7 +140,7 @@ public final class FaultReplay {
     task.parent = child.parent
     task.inferred = child.inferred
     task.generation = child.generation
-    task.stale = child.stale
+    task.unseen = child.unseen
     tasks[pid] = task
     return task
   }
@@ -163,7 +163,6 @@ public final class FaultReplay {
     child.parent = parent.pid
     child.inferred = parent.inferred
     child.generation = parent.generation
-    child.stale = SIMD4(repeating: 0)
     tasks[Int32(truncatingIfNeeded: pid)] = child
     if childPID == nil { unbornChildren.append(pid) }
   }
@@ -187,10 +186,10 @@ public final class FaultReplay {
     task.space = memory.execute(task.space, name: name)
     task.inferred = [:]
     task.isKnown = false
-    task.stale = SIMD4(repeating: 0)
+    task.unseen = SIMD4(repeating: 0)
     if let executing = task.executing {
       // The stack's pages are there already, at addresses that only randomisation knows.
-      memory.correct(task.space, .anonymous, to: executing.frames.count)
+      task.unseen[ResidentKind.anonymous.rawValue] = executing.frames.count
       // They were faulted in by the kernel itself, without an exception.
       outcome.handled += UInt64(executing.frames.count)
       for frame in executing.frames { looseFrames[frame] = Int32(truncatingIfNeeded: task.pid) }
@@ -279,14 +278,22 @@ public final class FaultReplay {
   private func summary(_ task: FaultTask, hasEnded: Bool) -> FaultReplayOutcome.Process {
     FaultReplayOutcome.Process(
       pid: task.pid, name: strings.string(task.comm), tally: task.tally,
-      resident: ResidentKind.allCases.map { task.space[$0] }, tables: task.space.pageTablesByLevel,
+      resident: ResidentKind.allCases.map { max(task.space[$0] + task.unseen[$0.rawValue], 0) },
+      tables: task.space.pageTablesByLevel,
       isKnown: task.isKnown, hasEnded: hasEnded, parent: task.parent)
   }
 
-  /// Pages in memory by `ResidentKind` and page tables by level of a living process, as modelled.
+  /// Pages in memory and page tables by level of a living process, as its modelled entries show them: by `ResidentKind`,
+  /// with all pages of files as `.file`.
   public func figures(pid: Int) -> (resident: [Int], tables: [Int])? {
     guard let task = tasks[Int32(truncatingIfNeeded: pid)] else { return nil }
-    return (ResidentKind.allCases.map { task.space[$0] }, task.space.pageTablesByLevel)
+    var resident = [0, 0, 0, 0]
+    for usage in memory.usage(of: task.space) {
+      resident[ResidentKind.file.rawValue] += usage.resident - usage.anonymous
+      resident[ResidentKind.anonymous.rawValue] += usage.anonymous
+      resident[ResidentKind.swap.rawValue] += usage.swapped
+    }
+    return (resident, task.space.pageTablesByLevel)
   }
 
   /// What of each mapping of a living process is in memory, as modelled.

@@ -41,8 +41,9 @@ final class FaultTask {
   var window: Window?
   var copying: Copying?
   var executing: Executing?
-  /// Counted pages whose entries are thought to be stale, by kind: unmapped as a counter told, not an address.
-  var stale = SIMD4<Int>(repeating: 0)
+  /// Pages by kind that the kernel counts and no entry shows, such as those execve prepared; below zero, entries of
+  /// pages that a counter told are unmapped, without saying which.
+  var unseen = SIMD4<Int>(repeating: 0)
   /// Mappings that only faults told of, by their start: the generation in which a fault last confirmed each.
   var inferred: [UInt64: Int] = [:]
   /// How many mappings the task has made since it was first seen; each may have replaced what was inferred.

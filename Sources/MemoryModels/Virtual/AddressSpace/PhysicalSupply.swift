@@ -11,6 +11,7 @@ public final class PhysicalSupply {
   /// All memory, in pages.
   public let totalPages: Int
   private var nextFrame: UInt64 = 0
+  private var requests = 0
 
   /// The memory of a machine that just booted.
   public init(profile: KernelProfile, totalBytes: UInt64) {
@@ -53,6 +54,13 @@ public final class PhysicalSupply {
   func free(_ frame: UInt64, order: Int = 0) {
     framesInUse -= 1 << order
     if !isUnlimited { machine.free(PageFrame(frame), order: order) }
+  }
+
+  /// Whether less than the low marks is free; looks at the zones once in sixteen requests.
+  func isShort() -> Bool {
+    requests &+= 1
+    if isUnlimited || requests & 15 != 0 { return false }
+    return freePages < lowMarkPages
   }
 
   /// Pages that must stay free for a request to go ahead without reclaim: the low marks of all zones.

@@ -64,11 +64,6 @@ extension VirtualMemory {
     if space.entries.removeTable(level: table.level, key: table.key) { freeTables(1) }
   }
 
-  /// Sets a counter of resident pages to what the kernel says.
-  public func correct(_ space: AddressSpace, _ kind: ResidentKind, to pages: Int) {
-    space.resident[kind.rawValue] = pages
-  }
-
   /// The page-table pages added since the last call, in the order in which the kernel adds them.
   public func takeTableAdditions() -> [TableAddition] {
     defer { tableAdditions.removeAll(keepingCapacity: true) }

@@ -2,8 +2,10 @@ extension VirtualMemory {
   /// Reclaims until the high marks are reached, as kswapd does when a request finds the low one passed.
   func reclaimInBackground() {
     let target = supply.highMarkPages
-    while supply.freePages < target {
-      if reclaim(pages: min(32, target - supply.freePages)) == 0 { return }
+    var attempts = 0
+    while supply.freePages < target, attempts < 3 {
+      // The first look at a page only finds that it was used.
+      if reclaim(pages: min(32, target - supply.freePages)) == 0 { attempts += 1 }
     }
   }
 

@@ -83,6 +83,8 @@ extension VirtualMemory {
     if area.isAnonymous, area.anonymousRoot == 0 { moved.pageOffset = new >> UInt64(policy.pageShift) }
     if area.file != .none { files[Int(area.file.rawValue) - 1].areaCount += 1 }
     insert(moved, in: space)
+    // The new mapping may have been joined with the old one, which goes alone.
+    splitAtEnds(space, old..<old + oldBytes)
     current = space
     guard moveEntries(space, old, oldBytes, new) else {
       // What was moved goes back: its tables are still there.
@@ -93,7 +95,15 @@ extension VirtualMemory {
           space.entries.prepare(old + (address - new))
           space.entries.set(entry, at: old + (address - new))
         }
+        for index in space.areas.indices(in: new..<new + newBytes) { space.areas[index].flags.subtract([.accounted, .locked]) }
         try unmap(space, new, newBytes)
+        if area.flags.contains(.accounted) {
+          space.committedPages -= pages - oldPages
+          committedPages -= pages - oldPages
+        }
+      } else if area.flags.contains(.accounted) {
+        // Both mappings went with the process, and the old pages were charged once.
+        committedPages += oldPages
       }
       throw .noMemory
     }

@@ -130,7 +130,7 @@ public final class VirtualMemory {
 
   /// A frame for a user's page or the page cache, if need be after reclaim or the death of a process.
   func allocateFrame() -> UInt64? {
-    if !supply.isUnlimited, !isReclaiming, supply.freePages < supply.lowMarkPages { reclaimInBackground() }
+    if !isReclaiming, supply.isShort() { reclaimInBackground() }
     if let frame = supply.allocate(isMovable: true) { return frame }
     return allocateAfterReclaim(isMovable: true)
   }
@@ -157,12 +157,12 @@ public final class VirtualMemory {
 
   private func allocateAfterReclaim(isMovable: Bool) -> UInt64? {
     if supply.isUnlimited || isReclaiming { return nil }
-    // As often as the kernel tries before it kills, then once for each process that could be killed.
+    // Sixteen times without progress, as the kernel tries before it kills (MAX_RECLAIM_RETRIES).
     var attempts = 0
     while true {
-      let reclaimed = reclaim(pages: 32)
+      _ = reclaim(pages: 32)
       if let frame = supply.allocate(isMovable: isMovable) { return frame }
-      if reclaimed > 0, attempts < 16 {
+      if attempts < 16 {
         attempts += 1
         continue
       }
