@@ -29,7 +29,9 @@ struct BenchFaultsCommand: ToolCommand {
     guard let space = memory.addProcess(100, name: "bench"),
       let start = try? memory.map(space, MapRequest(bytes: bytes, flags: [.read, .write]))
     else { throw CommandFailure("the modelled machine has no room for \(megabytes) MiB") }
-    func pass(_ name: String, _ space: AddressSpace, _ address: UInt64, _ count: UInt64, step: UInt64, _ code: FaultCode) {
+    func pass(
+      _ name: String, _ space: AddressSpace, _ address: UInt64, _ count: UInt64, step: UInt64, _ code: FaultCode
+    ) {
       let before = space.minorFaults + space.majorFaults
       let clock = ContinuousClock()
       let time = clock.measure {

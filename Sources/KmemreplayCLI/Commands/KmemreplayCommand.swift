@@ -15,6 +15,7 @@ struct KmemreplayCommand: ParsableCommand {
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, FaultsCommand.self, ScenarioCommand.self, BenchReadCommand.self, BenchFaultsCommand.self,
+      SnapshotCommand.self, ConvertCommand.self, FaultsCommand.self, ScenarioCommand.self, BenchReadCommand.self,
+      BenchFaultsCommand.self,
     ])
 }

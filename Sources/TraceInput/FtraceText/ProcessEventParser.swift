@@ -176,7 +176,8 @@ struct ProcessEventParser {
 
 /// Recognises the system calls that change an address space, in the spellings of the kernel and of libtraceevent.
 enum SystemCallText {
-  private static let names: [[UInt8]] = [
+  /// The calls by name.
+  static let names: [[UInt8]] = [
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "mlock", "munlock",
   ].map { Array($0.utf8) }
 

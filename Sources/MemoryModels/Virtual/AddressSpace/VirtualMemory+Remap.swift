@@ -95,7 +95,9 @@ extension VirtualMemory {
           space.entries.prepare(old + (address - new))
           space.entries.set(entry, at: old + (address - new))
         }
-        for index in space.areas.indices(in: new..<new + newBytes) { space.areas[index].flags.subtract([.accounted, .locked]) }
+        for index in space.areas.indices(in: new..<new + newBytes) {
+          space.areas[index].flags.subtract([.accounted, .locked])
+        }
         try unmap(space, new, newBytes)
         if area.flags.contains(.accounted) {
           space.committedPages -= pages - oldPages
