@@ -173,12 +173,14 @@ extension FaultReplay {
     let policy = memory.policy
     if window.address >= policy.userEnd { return window.outcome }
     let page = window.address & ~(policy.pageBytes - 1)
+    // A page that is there without our knowing was mapped around another page's fault, and so is a file's.
+    let isAround = window.outcome == nil && window.code.contains(.protection) && !task.space.entry(at: page).isPresent
     // The prediction is undone.
     memory.forgetEntry(task.space, at: page)
     let area = task.space.areas.area(at: page)
     let kind = kind(window, area)
     let isKnown = area.map { task.inferred[$0.start] == nil } ?? false
-    if let area, isKnown || explains(area, kind) {
+    if let area, isKnown || (explains(area, kind) && !(isAround && area.isAnonymous && kind == .copyOnWrite)) {
       if !isKnown { task.inferred[area.start] = task.generation }
     } else {
       replace(task, area, page, window, kind)
@@ -195,6 +197,10 @@ extension FaultReplay {
     var result = memory.fault(task.space, at: window.address, code: window.code)
     result.kind = kind
     return result
+  }
+
+  private func isEmpty(_ task: FaultTask, _ area: VirtualMemoryArea) -> Bool {
+    memory.usage(of: task.space).first { $0.area.start == area.start }.map { $0.resident == 0 } ?? false
   }
 
   private func explains(_ area: VirtualMemoryArea, _ kind: FaultKind) -> Bool {
@@ -218,7 +224,12 @@ extension FaultReplay {
     let isAnonymous = kind == .anonymousWrite || kind == .copyOnWriteReuse
     let file = isAnonymous ? FileID.none : self.file("inferred \(task.pid) \(page)")
     let end = page + policy.pageBytes
-    if let old {
+    if let old, task.inferred[old.start] != task.generation, isEmpty(task, old) {
+      // A mapping made since has replaced it all.
+      task.inferred[old.start] = nil
+      try? memory.unmap(task.space, old.start, old.bytes)
+      if stretch(task, to: page), let joined = task.space.areas.area(at: page), explains(joined, kind) { return }
+    } else if let old {
       // What is left of the old mapping keeps its generation.
       let generation = task.inferred.removeValue(forKey: old.start) ?? task.generation
       if old.start < page { task.inferred[old.start] = generation }
