@@ -14,8 +14,9 @@ struct KmemreplayCommand: ParsableCommand {
       """,
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
-      TranslateCommand.self, BenchTranslateCommand.self,
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, ReportCommand.self, LayoutCommand.self, ConvertCommand.self, BenchReadCommand.self,
+      SnapshotCommand.self, FaultsCommand.self, ScenarioCommand.self, TranslateCommand.self, LayoutCommand.self,
+      ReportCommand.self, DiffCommand.self, ConvertCommand.self, CompletionsCommand.self, ManualCommand.self,
+      BenchReadCommand.self, BenchTranslateCommand.self, BenchFaultsCommand.self,
     ])
 }

@@ -33,6 +33,8 @@ public struct Snapshot: Sendable {
   public var smaps: ProcessSmaps?
   public var status: ProcessStatus?
   public var pageMap: ProcessPageMap?
+  /// A process's pages as text, in the place of `pageMap`.
+  public var pageListing: PageListing?
 
   /// Bytes of all files, unpacked.
   public private(set) var byteCount = 0
@@ -109,7 +111,12 @@ public struct Snapshot: Sendable {
     case .maps: try keep(kind, content, \.maps)
     case .smaps: try keep(kind, content, \.smaps)
     case .status: try keep(kind, content, \.status)
-    case .pageMap: try keep(kind, content, \.pageMap)
+    case .pageMap:
+      if PageListing.isListing(content) {
+        try keep(kind, content, \.pageListing)
+      } else {
+        try keep(kind, content, \.pageMap)
+      }
     }
   }
 

@@ -1,0 +1,67 @@
+import Analysis
+import ArgumentParser
+import Glibc
+import Reports
+
+/// `scenario`: a scripted workload through the models of virtual and physical memory.
+struct ScenarioCommand: ToolCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "scenario",
+    abstract: "A scripted workload (map, touch, fork, write, …) through the fault path and allocators.",
+    discussion: """
+      Example: kmemreplay scenario SampleTraces/scenarios/copy-on-write.scenario
+
+      A scenario has a statement a line: a machine, files and processes, what they map and touch, and assertions about \
+      what the kernel makes of it. The documentation of Analysis describes the language. An assertion that doesn't hold \
+      ends with exit code 1.
+      """)
+
+  @Argument(help: "The scenario: a path, or - for standard input.")
+  var scenario: String
+
+  @OptionGroup(title: "Output") var output: OutputOptions
+
+  func validate() throws { try output.require([.text, .json, .markdown], command: "scenario") }
+
+  func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    let bytes = try Self.read(scenario)
+    let destination = try output.openDestination(environment, input: scenario)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw CommandFailure("\(SafeText.printable(scenario)): is no text; a scenario is UTF-8")
+    }
+    let outcome: ScenarioOutcome
+    do throws(ScenarioError) {
+      outcome = try ScenarioRunner(try Scenario(parsing: text)).run()
+    } catch {
+      throw CommandFailure(
+        "\(SafeText.printable(scenario)):\(error.line):\(error.column): \(SafeText.printable(error.message))")
+    }
+    let report = ScenarioReport(name: scenario, bytes: bytes.count, outcome: outcome)
+    switch output.format {
+    case .json: try destination.write(try report.json())
+    case .markdown: try destination.write(report.markdown())
+    case .text, .html, .csv: try destination.write(report.text())
+    }
+    return outcome.failures > 0 ? .thresholdExceeded : .done
+  }
+
+  private static func read(_ path: String) throws -> [UInt8] {
+    let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 {
+      throw CommandFailure("\(SafeText.printable(path)): can't be read: \(SystemMessage.text(errno))")
+    }
+    defer { if path != "-" { close(descriptor) } }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while bytes.count <= Scenario.sizeLimit {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count == 0 { break }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw CommandFailure("\(SafeText.printable(path)): can't be read: \(SystemMessage.text(errno))")
+      }
+      bytes += buffer[..<count]
+    }
+    return bytes
+  }
+}

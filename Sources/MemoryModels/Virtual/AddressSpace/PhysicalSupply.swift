@@ -1,0 +1,76 @@
+public import KernelTypes
+
+/// Where page frames come from: a modelled machine, or, when a trace says which frame each request got, numbers alone.
+public final class PhysicalSupply {
+  private var machine: Machine
+  /// Whether frames are only counted and never run out.
+  public let isUnlimited: Bool
+  /// Frames handed out, by order.
+  public private(set) var allocations = [Int](repeating: 0, count: 16)
+  public private(set) var framesInUse = 0
+  /// All memory, in pages.
+  public let totalPages: Int
+  private var nextFrame: UInt64 = 0
+  private var requests = 0
+
+  /// The memory of a machine that just booted.
+  public init(profile: KernelProfile, totalBytes: UInt64) {
+    machine = Machine(profile: profile, totalBytes: totalBytes)
+    isUnlimited = false
+    totalPages = machine.freePages + machine.pagesInPerCPULists
+  }
+
+  /// Frames without end that only have numbers.
+  public init(unlimited totalPages: Int) {
+    machine = Machine(profile: KernelProfile(), spans: [])
+    isUnlimited = true
+    self.totalPages = totalPages
+  }
+
+  /// Free pages, on per-CPU lists or not.
+  public var freePages: Int { isUnlimited ? .max : machine.freePages + machine.pagesInPerCPULists }
+
+  /// Hands out a block, or `nil` when memory is short. `isMovable` is the migrate type of user pages.
+  func allocate(order: Int = 0, isMovable: Bool) -> UInt64? {
+    if isUnlimited {
+      nextFrame += 1 << UInt64(order)
+      count(order)
+      return nextFrame
+    }
+    let flags: GFPFlags =
+      isMovable ? [.kernel, .hardWall, .highMemory, .movable] : [.kernel, .account, .zero]
+    guard
+      let frame = machine.allocate(order: order, migrateType: isMovable ? .movable : .unmovable, flags: flags)
+    else { return nil }
+    count(order)
+    return frame.rawValue
+  }
+
+  private func count(_ order: Int) {
+    allocations[order] += 1
+    framesInUse += 1 << order
+  }
+
+  func free(_ frame: UInt64, order: Int = 0) {
+    framesInUse -= 1 << order
+    if !isUnlimited { machine.free(PageFrame(frame), order: order) }
+  }
+
+  /// Whether less than the low marks is free; looks at the zones once in sixteen requests.
+  func isShort() -> Bool {
+    requests &+= 1
+    if isUnlimited || requests & 15 != 0 { return false }
+    return freePages < lowMarkPages
+  }
+
+  /// Pages that must stay free for a request to go ahead without reclaim: the low marks of all zones.
+  var lowMarkPages: Int { marks { $0.low } }
+  var highMarkPages: Int { marks { $0.high } }
+
+  private func marks(_ mark: (Watermarks) -> Int) -> Int {
+    if isUnlimited { return 0 }
+    var sum = 0
+    for index in 0..<machine.zoneCount { sum += mark(machine[zone: index].watermarks) }
+    return sum
+  }
+}

@@ -1,0 +1,69 @@
+import KmemreplayCLI
+import TestSupport
+import Testing
+import TraceEvents
+
+@Suite("faults on the command line") struct FaultsCommandTests {
+  private static let snapshots = SampleTraces.file("6.1-slub-smp1-pf/snapshots.tar.zst")
+  private static let window = ["--from", "mark:snap-end t0", "--to", "mark:snap-begin t1"]
+
+  private func faults(_ options: [String], capture: String = SampleTraces.path("6.1-slub-smp1-pf")) -> CommandResult {
+    let output = MemorySink()
+    let errors = MemorySink()
+    let status = CommandRunner.run(
+      ["faults", capture] + options, in: CommandEnvironment(output: output, errors: errors))
+    return CommandResult(status: status, output: output.text, errors: errors.text)
+  }
+
+  private var known: [String] {
+    [
+      "--before", Self.snapshots, "--before-label", "pre,t0", "--after", Self.snapshots, "--after-label", "post,t1",
+    ]
+  }
+
+  @Test func `Faults of a real workload are foreseen, and their figures agree with the kernel's`() throws {
+    let result = faults(known + Self.window)
+    #expect(result.status == .done && result.errors.isEmpty)
+    #expect(result.output.contains("4,716 page faults: 4,716 minor and 0 major"))
+    #expect(result.output.contains("TLB figures are modelled"))
+    let line = try #require(result.output.split(separator: "\n").first { $0.contains("frames taken in faults") })
+    let right = try #require(line.split(separator: "(").last?.split(separator: " ").first)
+    #expect((Double(right) ?? 0) > 96, "\(line)")
+    let tables = try #require(result.output.split(separator: "\n").first { $0.contains("page tables made by fork") })
+    let numbers = tables.split(separator: " ").compactMap { Int($0) }
+    #expect(numbers.count == 2 && numbers[0] == numbers[1])
+  }
+
+  @Test func `Without snapshots, mappings are inferred from what faults take`() {
+    let result = faults(["--format", "json"])
+    #expect(result.status == .done)
+    #expect(result.output.contains("\"schema\" : \"kmemreplay.faults/1\""))
+    #expect(result.output.contains("\"mappings\" : \"inferred\""))
+    #expect(faults(["--format", "markdown"]).output.contains("## Verification"))
+  }
+
+  @Test func `A trace without page faults, and options without their partner, are clear errors`() {
+    let without = faults([], capture: SampleTraces.path("6.1-slub-smp1-script-s20k"))
+    #expect(without.status == .failed && without.errors.contains("has no page faults"))
+    #expect(faults(["--before-label", "pre"]).status == .usage)
+    #expect(faults(["--format", "csv"]).status == .usage)
+  }
+
+  @Test func `Faults outside of every mapping, at strange addresses, are classified`() {
+    let trace = ScriptedTrace()
+    for address: UInt64 in [0, 0x8000_0000_0000, .max, 0xFFFF_8880_0000_1000, 0x7FFF_FFFF_F000] {
+      trace.add(.pageFaultUser) {
+        $0.address = address
+        $0.requestedBytes = 6
+      }
+      trace.add(.pageFaultKernel) {
+        $0.address = address
+        $0.requestedBytes = 0
+      }
+    }
+    let result = run("faults", "made.txt", on: trace)
+    #expect(result.status == .done)
+    #expect(result.output.contains("no mapping (SEGV_MAPERR)"))
+    #expect(result.output.contains("kernel address"))
+  }
+}
