@@ -38,7 +38,9 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     self.strings = strings
     directory = CacheDirectory(
       profile: profile, survey: survey,
-      layout: CacheLayout(allocator: setup.allocator, traced: setup.tracedAllocator, profile: profile),
+      layout: CacheLayout(
+        allocator: setup.allocator, traced: setup.tracedAllocator, tracedDebugFlags: setup.tracedDebugFlags,
+        profile: profile),
       strings: strings)
     let offset = survey.pageOffset
     pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)

@@ -151,7 +151,7 @@ extension SlabFollower {
   /// CPU, the kernel has used up the one before it and has this one in use.
   private mutating func takenBefore(_ object: SlabObject, _ cpu: Int) {
     let cache = slub.cache(ofSlab: object.slab)
-    if slub.slabInLine(cache: cache, cpu: cpu) == object.slab {
+    if !slub.takesSingly, slub.slabInLine(cache: cache, cpu: cpu) == object.slab {
       grades.caches[cache].takenUnseen += UInt64(slub.exhaustActive(cache: cache, cpu: cpu))
       if case .object(let next) = slub.allocate(cache: cache, cpu: cpu) { slub.free(next, cpu: cpu) }
     }

@@ -1,4 +1,5 @@
 public import KernelTypes
+import MemoryModels
 public import TraceEvents
 
 /// The first pass over a trace: learns what a replay must know before it starts.
@@ -79,6 +80,11 @@ public struct TraceSurvey: ~Copyable {
   private var addressBits: [SeenAddresses] = []
   /// Whether objects of different caches share pages (SLOB), so that neighbours tell nothing.
   private let sharesPages: Bool
+  /// Whether objects' addresses must tell their alignment.
+  private let learnsAlignment: Bool
+  // Bytes from one object of each kmalloc class to the next; and whether something lies before the first.
+  private let kmallocSlots: [UInt64]
+  private let hasLeftPadding: Bool
 
   /// The kmalloc classes of the traced kernel.
   var classes: SizeClasses { classifier.classes }
@@ -88,6 +94,10 @@ public struct TraceSurvey: ~Copyable {
   /// `sharesPages` says that the trace was made by SLOB, whose caches share pages.
   public init(profile: KernelProfile, pageOffset: UInt64?, sharesPages: Bool = false, strings: StringInterner) {
     self.sharesPages = sharesPages
+    let hasRedZones = profile.slub.debugFlags.contains(.redZone)
+    let hasLeftPadding = !sharesPages && hasRedZones
+    self.hasLeftPadding = hasLeftPadding
+    learnsAlignment = sharesPages || hasLeftPadding
     reclaimableType = UInt8(
       (0..<8).first {
         MigrateType(
@@ -97,7 +107,14 @@ public struct TraceSurvey: ~Copyable {
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     offset = pageOffset ?? 0
+    kmallocSlots = Self.kmallocSlots(profile)
     classifier = RequestClassifier(profile: profile, strings: strings)
+  }
+
+  private static func kmallocSlots(_ profile: KernelProfile) -> [UInt64] {
+    SizeClasses(policy: profile.kmalloc).sizes.map {
+      UInt64(SLUBObjectLayout(kmallocClass: $0, profile: profile).slotSize)
+    }
   }
 
   /// Looks at the events of a batch.
@@ -134,7 +151,7 @@ public struct TraceSurvey: ~Copyable {
     if batch.flags[row].contains(.accounted) { sawAccounted = true }
     let address = batch.address[row]
     let page = address >> pageShift
-    if sharesPages, node >= 0 {
+    if learnsAlignment, node >= 0 {
       while addressBits.count <= Int(node) { addressBits.append(SeenAddresses(bits: 0, count: 0)) }
       addressBits[Int(node)].bits |= address
       addressBits[Int(node)].count += 1
@@ -232,12 +249,12 @@ public struct TraceSurvey: ~Copyable {
     let slot =
       fact.node >= 0
       ? evidence.sites[Int(fact.node)].allocatedBytes
-      : UInt64(classifier.classes.sizes[Int(-1 - fact.node) / 8])
+      : kmallocSlots[Int(-1 - fact.node) / 8]
     let end = (first &+ Order.pages(order)) << pageShift
     var address = first << pageShift
     while slot > 0, address < end {
       objects.remove(address)
-      address &+= slot
+      address &+= hasLeftPadding ? 8 : slot
     }
     for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
   }

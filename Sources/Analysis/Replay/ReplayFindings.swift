@@ -9,6 +9,8 @@ public struct ReplayFindings: Sendable {
     case noAddresses
     /// Another allocator made the trace.
     case otherAllocator
+    /// The model was asked to run with other options than the traced kernel's.
+    case otherOptions
     /// The sizes handed out fit no allocator that is known.
     case unknownAllocator
   }

@@ -18,11 +18,15 @@ struct ReplayPasses {
     /// The direct map's distance in pages, if objects can be related to pages.
     var pageOffset: UInt64?
     var tracedAllocator: TracedAllocator.Kind?
+    /// The `slub_debug` that the trace's sizes show.
+    var tracedDebugFlags: SLUBDebugFlags = []
 
     /// Why the model of an allocator can't be graded, if it can't.
     func ungraded(_ allocator: TracedAllocator.Kind) -> ReplayFindings.Ungraded? {
       if tracedAllocator == nil { return .unknownAllocator }
       if tracedAllocator != allocator { return .otherAllocator }
+      let shown = profile.slub.debugFlags.intersection(.changingSizes)
+      if allocator == .slub, shown != tracedDebugFlags { return .otherOptions }
       return pageOffset == nil ? .noAddresses : nil
     }
   }
@@ -34,8 +38,10 @@ struct ReplayPasses {
 
     var batch = EventBatch()
     var first = TraceRun(input, environment, reading: try open())
+    var traced = start.profile.adapted(to: start.tracedAllocator ?? .slub)
+    traced.slub.debugFlags = start.tracedDebugFlags
     var survey = TraceSurvey(
-      profile: start.profile.adapted(to: start.tracedAllocator ?? .slub), pageOffset: start.pageOffset,
+      profile: traced, pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
     while try first.next(&batch) != nil { survey.consume(batch) }
     survey.finish()
@@ -45,7 +51,7 @@ struct ReplayPasses {
     let setups = allocators.map { allocator in
       ReplaySetup(
         profile: start.profile, allocator: allocator, tracedAllocator: start.tracedAllocator,
-        isFollowing: start.ungraded(allocator) == nil)
+        tracedDebugFlags: start.tracedDebugFlags, isFollowing: start.ungraded(allocator) == nil)
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     var second = TraceRun(input, environment, reading: try open())
@@ -79,10 +85,11 @@ struct ReplayPasses {
     var profile = run.profile.kernelProfile
     profile.kmalloc.hasAccountedCaches =
       reconnaissance.sawAccounted && profile.kernel >= KmallocPolicy.accountedCachesSince
+    profile.slub.debugFlags = reconnaissance.debugFlags
     slub.apply(to: &profile)
     return Start(
       profile: profile, pageOffset: hashed ? nil : reconnaissance.pageOffset,
-      tracedAllocator: reconnaissance.tracedAllocator)
+      tracedAllocator: reconnaissance.tracedAllocator, tracedDebugFlags: reconnaissance.debugFlags)
   }
 }
 

@@ -14,6 +14,8 @@ extension ReplayReport {
       let slub = profile.slub
       text += ", orders \(slub.minimumOrder) to \(slub.maximumOrder), "
       text += slub.minimumObjects == 0 ? "objects per slab by CPUs" : "at least \(slub.minimumObjects) objects per slab"
+      if !slub.debugFlags.isEmpty { text += ", slub_debug=\(slub.debugFlags.letters)" }
+      if slub.isTiny { text += ", CONFIG_SLUB_TINY" }
     case .slab:
       text += ", orders up to \(profile.slab.maximumOrder) unless an object is larger"
     case .slob:

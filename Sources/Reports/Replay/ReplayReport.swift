@@ -46,6 +46,8 @@ public struct ReplayReport: Sendable {
     case .otherAllocator:
       "Not graded: this trace was made by \(findings.tracedAllocator?.rawValue.uppercased() ?? "another allocator"), "
         + "so it doesn't tell what \(name) would have done."
+    case .otherOptions:
+      "Not graded: the traced SLUB ran with other debugging (the sizes in the trace show it) than the one modelled."
     case .unknownAllocator:
       "Not graded: the sizes in this trace fit no allocator that is known here (`--kernel` and `--arch` may help)."
     }
