@@ -46,11 +46,15 @@ struct CacheDirectory: ~Copyable {
   private let layout: CacheLayout
   private let reclaimable: Set<CacheEvidence.Identity>
   private let alignments: [CacheEvidence.Identity: Int]
+  private let known: KnownCaches
+  // The names that frees gave to caches.
+  private let namesInTrace: Set<String>
   // The classes that the evidence numbers.
   private let evidenceClasses: SizeClasses
 
   init(
-    profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, strings: StringInterner
+    profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, known: [KnownCache],
+    strings: StringInterner
   ) {
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.layout = layout
@@ -58,6 +62,8 @@ struct CacheDirectory: ~Copyable {
     reclaimable = survey.reclaimableCaches()
     alignments = survey.alignments()
     evidence = survey.evidence
+    self.known = KnownCaches(known)
+    namesInTrace = known.isEmpty ? [] : survey.evidence.cacheNames(strings)
     limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
@@ -137,7 +143,8 @@ struct CacheDirectory: ~Copyable {
       return Self.notServed
     }
     let cache = Int32(entries.count)
-    let name = name(of: identity, tracedSize)
+    let known = knownCache(identity, requested: objectSize, allocated: tracedSize)
+    let name = known?.name ?? name(of: identity, tracedSize)
     let description: CacheDescription
     if case .kmalloc(let sizeClass, let variant) = identity {
       description = layout.kmalloc(
@@ -145,8 +152,9 @@ struct CacheDirectory: ~Copyable {
         isReclaimable: variant == SizeClasses.Variant.reclaimable.rawValue)
     } else {
       description = layout.cache(
-        name: name, requested: objectSize, allocated: tracedSize, alignment: alignments[identity],
-        isReclaimable: reclaimable.contains(identity))
+        name: name, requested: objectSize, allocated: tracedSize,
+        alignment: known?.alignment ?? alignments[identity], keepsContents: known?.keepsContents,
+        isReclaimable: known?.isReclaimable ?? reclaimable.contains(identity))
     }
     var size = tracedSize
     if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] }
@@ -154,6 +162,17 @@ struct CacheDirectory: ~Copyable {
     identityCaches[identity] = cache
     if case .kmalloc(let sizeClass, let variant) = identity { kmallocCaches[sizeClass * 8 + variant] = cache }
     return cache
+  }
+
+  /// What a snapshot says about a cache: by its name, or for one that the trace doesn't name by its sizes.
+  private func knownCache(
+    _ identity: CacheEvidence.Identity, requested: Int, allocated: Int
+  ) -> KnownCache? {
+    switch identity {
+    case .kmalloc: nil
+    case .named(let name): known.cache(named: strings.string(name), slotSize: allocated)
+    case .site: known.cache(requested: requested, allocated: allocated) { namesInTrace.contains($0) }
+    }
   }
 
   private func name(of identity: CacheEvidence.Identity, _ slotSize: Int) -> String {

@@ -65,6 +65,11 @@ public struct CacheEvidence {
     if case .site(let neighbour) = other { neighbours[neighbour].insert(.site(site)) }
   }
 
+  /// All names that frees gave.
+  func cacheNames(_ strings: StringInterner) -> Set<String> {
+    names.reduce(into: []) { all, counts in all.formUnion(counts.keys.map { strings.string($0) }) }
+  }
+
   /// Whether frees gave a site more than one name.
   func isDivided(site: Int) -> Bool { names[site].count > 1 }
 

@@ -55,11 +55,12 @@ struct CacheLayout: Sendable {
   ///
   /// `alignment` is what the objects' addresses have in common, where that is known.
   func cache(
-    name: String, requested: Int, allocated: Int, alignment known: Int?, isReclaimable: Bool
+    name: String, requested: Int, allocated: Int, alignment known: Int?, keepsContents: Bool? = nil,
+    isReclaimable: Bool
   ) -> CacheDescription {
     let requested = min(max(requested, 1), allocated)
     let alignment = known.map { max($0, 8) } ?? alignment(requested, allocated)
-    let keeps = keepsContents(requested, allocated, alignment)
+    let keeps = keepsContents ?? self.keepsContents(requested, allocated, alignment)
     var slot = allocated
     var leftPadding = 0
     if allocator == .slub { leftPadding = SLUBObjectLayout.leftPadding(alignment: alignment, profile: profile) }

@@ -10,6 +10,8 @@ public struct ReplaySetup: Sendable {
   public var tracedAllocator: TracedAllocator.Kind?
   /// The debugging of the SLUB that made the trace.
   public var tracedDebugFlags: SLUBDebugFlags
+  /// What a snapshot says about the traced kernel's caches.
+  public var knownCaches: [KnownCache] = []
   /// Whether the model is also led along the trace and graded: the trace must be the same allocator's.
   public var isFollowing: Bool
 

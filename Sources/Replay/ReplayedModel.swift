@@ -53,7 +53,7 @@ extension ReplayedModel where Self: ~Copyable {
 }
 
 extension SLUB: ReplayedModel {
-  mutating func add(_ cache: CacheDescription) { 
+  mutating func add(_ cache: CacheDescription) {
     _ = addCache(name: cache.name, slotSize: cache.slotSize, leftPadding: cache.leftPadding)
   }
 

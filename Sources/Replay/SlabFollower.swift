@@ -57,6 +57,7 @@ struct SlabFollower: ~Copyable {
     oldPageNodes = nodes
     unseen = UnseenAllocations(survey.unseen)
     infersUnseen = !survey.unseen.isEmpty
+    grades.isOfSlabs = profile.slub.randomisesFreelist
   }
 
   /// Where several caches are served from one place, the page says which, once something else on it did.
@@ -93,7 +94,8 @@ struct SlabFollower: ~Copyable {
     var hasActive = Set<UInt16>()
     for object in objects {
       let base = object.address & ~(slabBytes - 1)
-      let (index, rest) = (object.address &- base &- leftPadding).quotientAndRemainder(dividingBy: UInt64(geometry.slotSize))
+      let (index, rest) = (object.address &- base &- leftPadding).quotientAndRemainder(
+        dividingBy: UInt64(geometry.slotSize))
       if rest != 0 || index >= UInt64(geometry.objectsPerSlab) { continue }
       if free[base] == nil { order.append(base) }
       free[base, default: []].append(UInt16(index))

@@ -19,7 +19,7 @@ struct SLUBOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "SLUB's slub_debug for all caches, some of FZPU, or - for none (default: what the trace's sizes show).",
+      "SLUB's slub_debug for all caches, some of FZPU, or - for none (default: what sizes in the trace show).",
       valueName: "letters"))
   var slubDebug: String?
 
@@ -28,34 +28,18 @@ struct SLUBOptions: ParsableArguments {
 
   @Flag(
     name: .long,
-    help: "The trace's SLUB chained new slabs in random order (CONFIG_SLAB_FREELIST_RANDOM): slabs are graded, not slots.")
+    help:
+      "New slabs hand out their objects in random order (default: what the trace shows). Slabs are graded, not slots.")
   var slubFreelistRandom = false
 
-  func validate() throws {
-    if let slubDebug, slubDebug != "-", SLUBDebugFlags(letters: slubDebug) == nil {
-      throw ValidationError("--slub-debug \(slubDebug): expected letters out of F, Z, P, U, or - for none.")
-    }
-    for (name, value) in [("--slub-min-order", slubMinOrder), ("--slub-max-order", slubMaxOrder)] {
-      if let value, !(0...10).contains(value) {
-        throw ValidationError("\(name) \(value) is no order; expected 0 to 10.")
-      }
-    }
-    if let least = slubMinOrder, least > slubMaxOrder ?? 3 {
-      throw ValidationError("--slub-min-order \(least) is above --slub-max-order \(slubMaxOrder ?? 3).")
-    }
-    if let slubMinObjects, !(0...65535).contains(slubMinObjects) {
-      throw ValidationError("--slub-min-objects \(slubMinObjects) is out of range; expected 0 to 65535.")
-    }
-  }
+  func validate() throws { try settings().validate { "--slub-" + $0 } }
 
-  /// Puts the options into a profile.
-  func apply(to profile: inout KernelProfile) {
-    if slubTiny { profile.slub.useTiny() }
-    if slubFreelistRandom { profile.slub.randomisesFreelist = true }
-    if let slubDebug { profile.slub.debugFlags = SLUBDebugFlags(letters: slubDebug) ?? [] }
-    if let slubMinOrder { profile.slub.minimumOrder = slubMinOrder }
-    if let slubMaxOrder { profile.slub.maximumOrder = slubMaxOrder }
-    if let slubMinObjects { profile.slub.minimumObjects = slubMinObjects }
-    if slubNoCpuPartial { profile.slub.hasPerCPUPartial = false }
+  /// What was given. Throws `ValidationError` if the letters of `--slub-debug` are none.
+  func settings() throws -> SLUBSettings {
+    SLUBSettings(
+      minimumOrder: slubMinOrder, maximumOrder: slubMaxOrder, minimumObjects: slubMinObjects,
+      hasNoPerCPUPartial: slubNoCpuPartial,
+      debugFlags: try slubDebug.map { try SLUBSettings.debugFlags($0, "--slub-debug") }, isTiny: slubTiny,
+      randomisesFreelist: slubFreelistRandom)
   }
 }

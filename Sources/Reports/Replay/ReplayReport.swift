@@ -16,7 +16,7 @@ public struct ReplayReport: Sendable {
   }
 
   var outcome: ReplayOutcome { findings.outcome }
-  var name: String { findings.allocator.rawValue.uppercased() }
+  var name: String { findings.displayName }
 
   func duration(_ time: UInt64) -> String { Units.duration(time, isTicks: subject.isTicks) }
 
@@ -30,8 +30,8 @@ public struct ReplayReport: Sendable {
     if let grades = outcome.grades {
       let address = grades.total.objectAddress
       text +=
-        "\nFollowed along the trace, the model named the address of \(Grades.percent(address)) of the objects on new "
-        + "slabs."
+        "\nFollowed along the trace, the model named the \(grades.isOfSlabs ? "slab" : "address") of "
+        + "\(Grades.percent(address)) of the objects on new slabs."
     }
     return text
   }
