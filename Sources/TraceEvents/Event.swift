@@ -14,7 +14,8 @@ public struct EventFlags: OptionSet, Sendable, BitwiseCopyable {
   @inlinable public static var accounted: EventFlags { EventFlags(rawValue: 1 << 1) }
   /// The pointer is a hash (`%p` of a kernel that hides addresses) and carries no address.
   @inlinable public static var hashedPointer: EventFlags { EventFlags(rawValue: 1 << 2) }
-  /// The pointer text was a placeholder such as `(____ptrval____)`: it does not even identify the object.
+  /// The pointer text was a placeholder such as `(____ptrval____)`: it does not even identify the object. Page faults:
+  /// the address was printed as a symbol.
   @inlinable public static var unknownPointer: EventFlags { EventFlags(rawValue: 1 << 3) }
   /// zone_locked: the page refills a per-CPU list (`percpu_refill=1`).
   @inlinable public static var perCPURefill: EventFlags { EventFlags(rawValue: 1 << 4) }
@@ -31,30 +32,34 @@ public struct EventFlags: OptionSet, Sendable, BitwiseCopyable {
 public struct Event: Sendable, BitwiseCopyable {
   /// Nanoseconds of the trace's clock (raw ticks for counter clocks).
   public var time: UInt64
-  /// Slab events: the object's address. Page events: the page frame number. rss_stat: `mm_id`.
+  /// Slab events: the object's address. Page events: the page frame number. rss_stat: `mm_id`. Page faults: the address
+  /// that faulted. System calls: their first argument. sched_process_fork: the child's PID; exec and exit: the PID.
   public var address: UInt64
-  /// Slab allocations: `bytes_req`. extfrag: `fallback_order`. rss_stat: `size`, the bit pattern of an `Int64`.
+  /// Slab allocations: `bytes_req`. extfrag: `fallback_order`. rss_stat: `size`, the bit pattern of an `Int64`. Page
+  /// faults: the error code. System calls: the length; at their return, the result. sched_process_fork: the parent's PID.
   public var requestedBytes: UInt64
-  /// Slab allocations: `bytes_alloc`. extfrag: `fallback_migratetype`.
+  /// Slab allocations: `bytes_alloc`. extfrag: `fallback_migratetype`. Page faults: the instruction's address, if it is
+  /// printed as a number. System calls: protection or advice in the lower half, flags in the upper; mremap: new length.
   public var allocatedBytes: UInt64
   /// Where the event stands in the input: a line number from 1, or a byte offset in binary containers.
   public var position: UInt64
-  /// Slab events: the `call_site` as printed, without module suffix changes.
+  /// Slab events: the `call_site` as printed, without module suffix changes. Page faults: the instruction's symbol.
   public var callSite: StringID
   /// The task's name.
   public var comm: StringID
   /// The `gfp_flags` as printed.
   public var gfp: StringID
   /// kmem_cache events: the cache's name where the kernel says it. Marks: the text. rss_stat: the member.
+  /// System calls: their name. sched_process_fork: the child's name. sched_process_exec: the file.
   public var name: StringID
   /// The stack trace that follows the event, or `.none`.
   public var stack: StackID
   public var pid: Int32
-  /// The NUMA node asked for, −1 if none. extfrag: `pageblock_order`.
+  /// The NUMA node asked for, −1 if none. extfrag: `pageblock_order`. mmap: the file descriptor.
   public var node: Int16
   public var cpu: UInt16
   public var kind: EventKind
-  /// Page events: the block's order. extfrag: `alloc_order`.
+  /// Page events: the block's order. extfrag: `alloc_order`. mremap: the flags.
   public var order: UInt8
   /// Page events: the migrate type as the kernel numbers it. extfrag: `alloc_migratetype`.
   public var migrateType: UInt8

@@ -18,8 +18,19 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   case rssStat
   /// A text that user space wrote into the trace (`tracing_mark_write`, `print`).
   case mark
+  /// A page fault taken in user mode.
+  case pageFaultUser
+  /// A page fault taken in kernel mode, on behalf of the current task or not.
+  case pageFaultKernel
+  case schedProcessFork
+  case schedProcessExec
+  case schedProcessExit
+  /// The entry of a system call that changes an address space (`sys_enter_mmap`, …); other calls are counted by name.
+  case syscallEnter
+  /// The return of such a call.
+  case syscallExit
 
-  /// The name the kernel prints; marks have two, this is the first.
+  /// The name the kernel prints; marks and system calls have several, this is the first.
   public var name: String {
     switch self {
     case .kmalloc: "kmalloc"
@@ -37,6 +48,13 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case .mmPageAllocExtfrag: "mm_page_alloc_extfrag"
     case .rssStat: "rss_stat"
     case .mark: "tracing_mark_write"
+    case .pageFaultUser: "page_fault_user"
+    case .pageFaultKernel: "page_fault_kernel"
+    case .schedProcessFork: "sched_process_fork"
+    case .schedProcessExec: "sched_process_exec"
+    case .schedProcessExit: "sched_process_exit"
+    case .syscallEnter: "sys_enter"
+    case .syscallExit: "sys_exit"
     }
   }
 
@@ -52,4 +70,8 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   /// Whether the event takes a slab object back.
   @inlinable
   public var isObjectFree: Bool { self == .kfree || self == .kmemCacheFree }
+
+  /// Whether the event tells about a process or its address space instead of an allocator.
+  @inlinable
+  public var isProcessEvent: Bool { rawValue >= EventKind.pageFaultUser.rawValue }
 }

@@ -16,7 +16,7 @@ public enum TraceInput {
   ///
   /// Throws `.cannotOpen`, `.cannotRead`, `.isDirectory`, `.empty`, `.unsupportedFormat` (known by name, not read),
   /// `.unknownFormat` (binary), `.damagedCompression`.
-  public static func open(path: String, options: InputOptions = InputOptions()) throws(TraceError) -> FtraceTextSource {
+  public static func open(path: String, options: InputOptions = InputOptions()) throws(TraceError) -> any TraceSource {
     if path == standardInputPath {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
@@ -27,19 +27,19 @@ public enum TraceInput {
   /// Opens a trace that is in memory; `name` stands for it in messages.
   public static func open(
     bytes: [UInt8], name: String = "memory", options: InputOptions = InputOptions()
-  ) throws(TraceError) -> FtraceTextSource {
+  ) throws(TraceError) -> any TraceSource {
     try open(MemoryBytes(bytes), name: name, options)
   }
 
   /// Opens a spooled input from its beginning, as often as needed.
   public static func open(
     _ spooled: SpooledInput, options: InputOptions = InputOptions()
-  ) throws(TraceError) -> FtraceTextSource {
+  ) throws(TraceError) -> any TraceSource {
     try open(spooled.bytes(), name: spooled.name, options)
   }
 
   static func open(_ bytes: any ByteSource, name: String, _ options: InputOptions) throws(TraceError)
-    -> FtraceTextSource
+    -> any TraceSource
   {
     let (content, compression) = try unpack(bytes, name: name)
     let byteSize = bytes.progress.totalBytes

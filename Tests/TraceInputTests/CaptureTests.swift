@@ -59,7 +59,7 @@ enum CaptureFolder {
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init).sorted()
   }
 
-  static func open(_ name: String) throws(TraceError) -> FtraceTextSource {
+  static func open(_ name: String) throws(TraceError) -> any TraceSource {
     try TraceInput.open(path: "\(folder)/\(name)")
   }
 

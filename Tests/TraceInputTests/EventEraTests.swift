@@ -184,6 +184,37 @@ struct EventEraTests {
       gfp: "GFP_KERNEL", name: "my cache (x=1)",
       features: [.accounted, .nodeInKmalloc, .nameInAlloc, .symbolicCallSites, .fiveFlagColumns]),
     Expectation(
+      era: "6.1", line: new + "page_fault_user: address=0x7ffd07b14690 ip=0x412edb error_code=0x6",
+      kind: .pageFaultUser, address: 0x7FFD_07B1_4690, requested: 6, allocated: 0x412EDB),
+    Expectation(
+      era: "6.1", line: new + "page_fault_kernel: address=0x30d8690 ip=__put_user_nocheck_4 error_code=0x3",
+      kind: .pageFaultKernel, address: 0x30D_8690, requested: 3, callSite: "__put_user_nocheck_4"),
+    Expectation(
+      era: "6.1, perf", line: new + "exceptions:page_fault_user: address=init_task+0x10 ip=do_it error_code=0x4",
+      kind: .pageFaultUser, address: 0, requested: 4, callSite: "do_it", flags: .unknownPointer),
+    Expectation(
+      era: "6.1", line: new + "sched_process_fork: comm=a child_pid=7 pid=65 child_comm=b c child_pid=66",
+      kind: .schedProcessFork, address: 66, requested: 65, name: "b c"),
+    Expectation(
+      era: "6.1", line: new + "sched_process_exec: filename=/bin/a b pid=66 old_pid=66", kind: .schedProcessExec,
+      address: 66, requested: 66, name: "/bin/a b"),
+    Expectation(
+      era: "6.1", line: new + "sched_process_exit: comm=wl pid=66 prio=120", kind: .schedProcessExit, address: 66),
+    Expectation(
+      era: "6.1",
+      line: new + "sys_mmap(addr: 0, len: 1000, prot: 3, flags: 22, fd: ffffffffffffffff, off: 0)",
+      kind: .syscallEnter, address: 0, requested: 0x1000, allocated: 0x22_0000_0003, name: "mmap"),
+    Expectation(
+      era: "6.1", line: new + "sys_mmap -> 0x7f0a1c000000", kind: .syscallExit, address: 0,
+      requested: 0x7F0A_1C00_0000, name: "mmap"),
+    Expectation(
+      era: "6.1, trace-cmd",
+      line: new + "sys_enter_mremap: addr: 0x7f0a1c000000, old_len: 0x1000, new_len: 0x2000, flags: 0x1, new_addr: 0x0",
+      kind: .syscallEnter, address: 0x7F0A_1C00_0000, requested: 0x1000, allocated: 0x2000, name: "mremap", order: 1),
+    Expectation(
+      era: "6.1, trace-cmd", line: new + "syscalls:sys_exit_brk: 0x55d0c0000000", kind: .syscallExit, address: 0,
+      requested: 0x55D0_C000_0000, name: "brk"),
+    Expectation(
       era: "any", line: new + "tracing_mark_write: WL snap-begin: t0", kind: .mark, address: 0,
       name: "WL snap-begin: t0"),
   ]

@@ -17,7 +17,7 @@ public struct OpenedTrace {
     reading(try TraceInput.open(path: path))
   }
 
-  fileprivate static func reading(_ source: FtraceTextSource) -> OpenedTrace {
+  fileprivate static func reading(_ source: any TraceSource) -> OpenedTrace {
     OpenedTrace(source: source) {
       let progress = source.progress
       return progress.totalBytes.map { Double(progress.bytesRead) / Double(max($0, 1)) }

@@ -15,7 +15,7 @@ enum LineTopic: Equatable {
 enum EventNames {
   /// What `cursor` announces; moves `cursor` to the first character of the arguments unless the topic is `.other`.
   ///
-  /// `system:` in front of the name, as perf prints it, is passed over for the systems `kmem` and `ftrace`.
+  /// `system:` in front of the name, as perf prints it, is passed over for the systems that have such events.
   @inline(__always)
   static func recognise(_ cursor: inout Bytes, _ end: Bytes) -> LineTopic {
     let found = match(cursor)
@@ -47,6 +47,7 @@ enum EventNames {
       return (.kmallocNode, 13)
     }
     if first == word8("rss_stat"), start[8] == UInt8(ascii: ":") { return (.rssStat, 9) }
+    if first == word8("page_fau"), start.load4(7) == word4("ult_") { return matchFault(start) }
     return (.mark, 0)
   }
 
@@ -77,19 +78,31 @@ enum EventNames {
     return (.mark, 0)
   }
 
+  @inline(never)
+  private static func matchFault(_ start: Bytes) -> (kind: EventKind, length: Int) {
+    if start.load4(11) == word4("user"), start[15] == UInt8(ascii: ":") { return (.pageFaultUser, 16) }
+    if start.load4(11) == word4("kern"), start.load2(15) == word2("el"), start[17] == UInt8(ascii: ":") {
+      return (.pageFaultKernel, 18)
+    }
+    return (.mark, 0)
+  }
+
   private static let rareTopics: [(name: [UInt8], topic: LineTopic)] = [
     (Array("tracing_mark_write:".utf8), .event(.mark)),
     (Array("print:".utf8), .event(.mark)),
     // Before 3.3 pages freed in batches had this event and no other, as single ones had mm_page_free_direct; the later
     // mm_page_free_batched comes on top of mm_page_free and would be taken for an annotation.
     (Array("mm_pagevec_free:".utf8), .event(.mmPageFreeDirect)),
+    (Array("sched_process_fork:".utf8), .event(.schedProcessFork)),
+    (Array("sched_process_exec:".utf8), .event(.schedProcessExec)),
+    (Array("sched_process_exit:".utf8), .event(.schedProcessExit)),
     (Array("<stack trace>".utf8), .kernelStack),
     (Array("<user stack trace>".utf8), .userStack),
     (Array("kernel_stack:".utf8), .kernelStack),
     (Array("user_stack:".utf8), .userStack),
   ]
 
-  private static let systems: [[UInt8]] = [Array("kmem:".utf8), Array("ftrace:".utf8)]
+  private static let systems = ["kmem:", "ftrace:", "exceptions:", "sched:", "syscalls:"].map { Array($0.utf8) }
 
   @inline(never)
   private static func recogniseRare(_ cursor: inout Bytes, _ end: Bytes) -> LineTopic {
@@ -108,6 +121,7 @@ enum EventNames {
       cursor = (cursor + found.length).skippingSpaces(before: end)
       return .event(found.kind)
     }
+    if cursor.load4() == word4("sys_") { return SystemCallText.recognise(&cursor, end) }
     for (name, topic) in rareTopics where starts(cursor, end, with: name) {
       cursor += name.count
       // One space belongs to the format; more belong to the text of a mark.

@@ -36,7 +36,10 @@ struct FieldSet: OptionSet {
     case .mmPageAllocZoneLocked, .mmPagePCPUDrain: block.union(.migrateType)
     case .mmPageAllocExtfrag: block.union(.migrateType).union(.fallbackOrder).union(.fallbackType)
     case .rssStat: addressSpace.union(.member).union(.size)
-    case .mark: FieldSet(rawValue: 0)
+    // Texts of their own, or keys that ProcessEventParser asks for itself.
+    case .mark, .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec, .schedProcessExit,
+      .syscallEnter, .syscallExit:
+      FieldSet(rawValue: 0)
     }
   }
 

@@ -34,7 +34,8 @@ extension FtraceTextParser {
       return parseFastObject(name.kind, time, cursor, lineEnd, into: &batch)
     case .mmPageAlloc, .mmPageFree, .mmPageFreeBatched, .mmPageFreeDirect, .mmPageAllocZoneLocked, .mmPagePCPUDrain:
       return parseFastPage(name.kind, time, cursor, lineEnd, into: &batch)
-    case .mmPageAllocExtfrag, .rssStat, .mark:
+    case .mmPageAllocExtfrag, .rssStat, .mark, .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec,
+      .schedProcessExit, .syscallEnter, .syscallExit:
       return false
     }
   }

@@ -128,6 +128,11 @@ struct FtraceTextParser: ~Copyable {
       event.name = strings.intern(text, count: end - text)
       return batch.append(event)
     }
+    if kind.isProcessEvent {
+      var parser = ProcessEventParser(event, strings: strings, from: arguments, to: end)
+      guard parser.parse() else { return countMalformedEvent(prefix.cpu, parser.trouble, line, end) }
+      return batch.append(parser.event)
+    }
     var fields = FieldParser(event, strings: strings, from: arguments, to: end)
     guard fields.parse() else { return countMalformedEvent(prefix.cpu, fields.trouble, line, end) }
     note(fields)

@@ -10,7 +10,7 @@ public import TraceEvents
 /// a full batch wait for the next call.
 ///
 /// Layouts: trace_print_context and trace_print_lat_context in kernel/trace/trace_output.c, include/trace/events/kmem.h.
-public final class FtraceTextSource: EventSource {
+public final class FtraceTextSource: TraceSource {
   /// Events that wait for a stack trace at the end of a full batch.
   static let heldRows = 64
   private static let chunkBytes = 1 << 18
