@@ -89,10 +89,12 @@ import Testing
     #expect(row("slab growth", of: result.output).prefix(2) == [242, 242])
   }
 
-  @Test("freelists in random order are graded by slab")
+  @Test("a kernel with freelists in random order is recognised, and every object's slab and every growth predicted")
   func randomFreelists() {
-    let result = run("replay", SampleTraces.path("6.1-slub-smp1-script-s20k"), "--slub-freelist-random")
-    #expect(row("object's slab  ", of: result.output).prefix(2) == [7173, 7173])
+    let result = run("replay", SampleTraces.path("6.1-slub-smp1-script-s20k-random"))
+    #expect(row("object's slab  ", of: result.output).prefix(2) == [8220, 8220])
+    #expect(row("slab growth", of: result.output).prefix(2) == [109, 109])
+    #expect(row("slab release", of: result.output).prefix(2) == [34, 34])
     #expect(!result.output.contains("object address"))
   }
 }

@@ -50,7 +50,8 @@ public final class CaptureRun {
     while try first.read(into: &batch) { survey.consume(batch) }
     survey.finish()
     let setups = allocators.map {
-      ReplaySetup(profile: profile, allocator: $0, tracedAllocator: traced, tracedDebugFlags: debugFlags,
+      ReplaySetup(
+        profile: profile, allocator: $0, tracedAllocator: traced, tracedDebugFlags: debugFlags,
         isFollowing: traced == $0)
     }
     fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
