@@ -20,6 +20,7 @@ struct CompareCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
   @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
 
@@ -35,6 +36,7 @@ struct CompareCommand: ToolCommand {
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "compare", input: input.trace, in: environment)
     let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
     let (subject, findings, status) = try passes.run(try AllocatorChoice.list(allocators))
     let report = CompareReport(subject: subject, findings: CompareFindings(allocators: findings), top: output.top)
@@ -43,6 +45,6 @@ struct CompareCommand: ToolCommand {
     case .markdown: try destination.write(report.markdown())
     case .text, .html, .csv: try destination.write(report.text())
     }
-    return status
+    return try gate.judge(status) { try report.json() }
   }
 }

@@ -21,6 +21,7 @@ struct FragCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
 
   @Option(
     name: .long, help: ArgumentHelp("A snapshot from when the trace began (directory, tar, tar.zst).", valueName: "dir")
@@ -45,6 +46,7 @@ struct FragCommand: ToolCommand {
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     if SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
     let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
     let before = try before.map { try Self.read($0, beforeLabel) }
     let after = try after.map { try Self.read($0, afterLabel) }
     let open = environment.openRepeatedly(input.trace)
@@ -74,7 +76,7 @@ struct FragCommand: ToolCommand {
     case .markdown: try destination.write(report.markdown())
     case .text, .html, .csv: try destination.write(report.text())
     }
-    return second.status(subject, environment)
+    return try gate.judge(second.status(subject, environment)) { try report.json() }
   }
 
   /// A directory in the trace's place: the snapshot's own zones and indices.

@@ -19,6 +19,7 @@ struct ReplayCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
   @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
 
@@ -29,6 +30,7 @@ struct ReplayCommand: ToolCommand {
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "replay", input: input.trace, in: environment)
     let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
     let (subject, all, status) = try passes.run([allocator.kind])
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
@@ -38,6 +40,6 @@ struct ReplayCommand: ToolCommand {
     case .markdown: try destination.write(report.markdown())
     case .text, .html, .csv: try destination.write(report.text())
     }
-    return status
+    return try gate.judge(status) { try report.json() }
   }
 }

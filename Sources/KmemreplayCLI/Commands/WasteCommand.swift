@@ -15,6 +15,7 @@ struct WasteCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
 
   @Option(name: .long, help: "What waste is summed up by.")
   var by: WasteGrouping = .callSite
@@ -29,6 +30,7 @@ struct WasteCommand: ToolCommand {
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "waste", input: input.trace, in: environment)
     let symbols = try input.symbols.map(SymbolFile.read)
     var run = try TraceRun(input, environment)
     var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
@@ -41,7 +43,9 @@ struct WasteCommand: ToolCommand {
     let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
     let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
     try destination.write(render(report))
-    return run.status(subject, environment)
+    // Thresholds look at every group, whatever is shown.
+    let whole = WasteReport(subject: subject, result: result, top: nil, order: sort)
+    return try gate.judge(run.status(subject, environment)) { try whole.json() }
   }
 
   private func render(_ report: WasteReport) throws -> String {
