@@ -47,6 +47,7 @@ struct CacheDirectory: ~Copyable {
   private let reclaimable: Set<CacheEvidence.Identity>
   private let alignments: [CacheEvidence.Identity: Int]
   private let known: KnownCaches
+  private let ownCaches: [StringID: Int]
   // The names that frees gave to caches.
   private let namesInTrace: Set<String>
   // The classes that the evidence numbers.
@@ -54,8 +55,9 @@ struct CacheDirectory: ~Copyable {
 
   init(
     profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, known: [KnownCache],
-    strings: StringInterner
+    ownCaches: [StringID: Int], strings: StringInterner
   ) {
+    self.ownCaches = ownCaches
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.layout = layout
     evidenceClasses = survey.classes
@@ -84,6 +86,9 @@ struct CacheDirectory: ~Copyable {
     let requested = batch.requestedBytes[row]
     if requested == 0 || batch.flags[row].contains(.failed) { return Self.notServed }
     guard let sizeClass = classifier.classes.index(bytes: requested) else { return Self.large }
+    if !ownCaches.isEmpty, let bytes = ownCaches[batch.callSite[row]], requested <= UInt64(bytes) {
+      return make(.own(callSite: batch.callSite[row]), tracedSize: (bytes + 7) & ~7, objectSize: bytes)
+    }
     let slot = sizeClass * 8 + classifier.variant(gfp: batch.gfp[row])
     if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
     let size = classifier.classes.sizes[sizeClass]
@@ -169,7 +174,7 @@ struct CacheDirectory: ~Copyable {
     _ identity: CacheEvidence.Identity, requested: Int, allocated: Int
   ) -> KnownCache? {
     switch identity {
-    case .kmalloc: nil
+    case .kmalloc, .own: nil
     case .named(let name): known.cache(named: strings.string(name), slotSize: allocated)
     case .site: known.cache(requested: requested, allocated: allocated) { namesInTrace.contains($0) }
     }
@@ -181,6 +186,8 @@ struct CacheDirectory: ~Copyable {
       return classifier.classes.name(index: sizeClass, variant: SizeClasses.Variant(rawValue: variant) ?? .normal)
     case .named(let name):
       return strings.string(name)
+    case .own(let callSite):
+      return "(own cache of \(strings.string(callSite).prefix { $0 != "+" }))"
     case .site(let site):
       let text = strings.string(evidence.sites[site].callSite)
       return "(unknown \(slotSize) B, \(text.prefix { $0 != "+" }))"

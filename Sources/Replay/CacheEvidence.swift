@@ -17,6 +17,8 @@ public struct CacheEvidence {
   public enum Identity: Hashable, Sendable {
     case kmalloc(sizeClass: Int, variant: Int)
     case named(StringID)
+    /// A cache that the traced kernel doesn't have: a call site's kmalloc requests, in a replay that tries that.
+    case own(callSite: StringID)
     /// Nothing names it: the first of the sites that share it stands for it.
     case site(Int)
   }
@@ -91,7 +93,7 @@ public struct CacheEvidence {
             if let known = identities[other], sites[other].allocatedBytes == sites[site].allocatedBytes {
               found.insert(known)
             }
-          case .named, .kmalloc: found.insert(neighbour)
+          case .named, .kmalloc, .own: found.insert(neighbour)
           }
         }
         if found.count == 1 {

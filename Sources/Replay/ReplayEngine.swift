@@ -12,6 +12,8 @@ public struct ReplaySetup: Sendable {
   public var tracedDebugFlags: SLUBDebugFlags
   /// What a snapshot says about the traced kernel's caches.
   public var knownCaches: [KnownCache] = []
+  /// Call sites whose kmalloc requests of up to so many bytes get a cache of their own, to see what that would save.
+  public var ownCaches: [StringID: Int] = [:]
   /// Whether the model is also led along the trace and graded: the trace must be the same allocator's.
   public var isFollowing: Bool
 

@@ -41,7 +41,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
       layout: CacheLayout(
         allocator: setup.allocator, traced: setup.tracedAllocator, tracedDebugFlags: setup.tracedDebugFlags,
         profile: profile),
-      known: setup.knownCaches, strings: strings)
+      known: setup.knownCaches, ownCaches: setup.ownCaches, strings: strings)
     let offset = survey.pageOffset
     pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
     isFollowing = following && offset != nil

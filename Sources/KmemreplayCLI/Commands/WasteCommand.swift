@@ -26,13 +26,20 @@ struct WasteCommand: ToolCommand {
   @Option(name: .long, help: "Whose waste comes first: that at the end, at the peak, or in total.")
   var sort: WasteOrder = .live
 
+  @Flag(
+    name: .long,
+    help:
+      "Also replay the trace with new kmalloc classes and with caches for single call sites, and say what they save.")
+  var advise = false
+
   func validate() throws { try output.require([.text, .json, .markdown, .csv], command: "waste") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "waste", input: input.trace, in: environment)
     let symbols = try input.symbols.map(SymbolFile.read)
-    var run = try TraceRun(input, environment)
+    let open = environment.openRepeatedly(input.trace)
+    var run = advise ? TraceRun(input, environment, reading: try open()) : try TraceRun(input, environment)
     var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
     var batch = EventBatch()
     while let parts = try run.next(&batch) {
@@ -41,7 +48,10 @@ struct WasteCommand: ToolCommand {
     let subject = try run.finish(pairing: analysis.pairing)
     try TraceRun.requireSlabEvents(subject)
     let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
-    let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
+    var report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
+    if advise {
+      report.advice = try AdvicePasses(input: input, environment: environment, open: open).run(atPeak: sort != .live)
+    }
     try destination.write(render(report))
     // Thresholds look at every group, whatever is shown.
     let whole = WasteReport(subject: subject, result: result, top: nil, order: sort)

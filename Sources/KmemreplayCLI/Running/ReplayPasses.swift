@@ -23,6 +23,13 @@ struct ReplayPasses {
     /// The `slub_debug` that the trace's sizes show.
     var tracedDebugFlags: SLUBDebugFlags = []
 
+    /// The profile of the kernel that made the trace, whatever is modelled.
+    var tracedProfile: KernelProfile {
+      var traced = profile.adapted(to: tracedAllocator ?? .slub)
+      traced.slub.debugFlags = tracedDebugFlags
+      return traced
+    }
+
     /// Why the model of an allocator can't be graded, if it can't.
     func ungraded(_ choice: AllocatorChoice) -> ReplayFindings.Ungraded? {
       let allocator = choice.kind
@@ -50,10 +57,8 @@ struct ReplayPasses {
 
     var batch = EventBatch()
     var first = TraceRun(input, environment, reading: try open())
-    var traced = start.profile.adapted(to: start.tracedAllocator ?? .slub)
-    traced.slub.debugFlags = start.tracedDebugFlags
     var survey = TraceSurvey(
-      profile: traced, pageOffset: start.pageOffset,
+      profile: start.tracedProfile, pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
     while try first.next(&batch) != nil { survey.consume(batch) }
     survey.finish()
@@ -91,7 +96,8 @@ struct ReplayPasses {
     return (subject, findings, second.status(subject, environment))
   }
 
-  private func reconnoitre(_ trace: OpenedTrace, _ snapshot: Snapshot?) throws -> Start {
+  /// Looks at the beginning of a trace.
+  func reconnoitre(_ trace: OpenedTrace, _ snapshot: Snapshot?) throws -> Start {
     var run = TraceRun(input, environment, reading: trace)
     var batch = EventBatch()
     var more = try run.next(&batch) != nil

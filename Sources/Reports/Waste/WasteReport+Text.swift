@@ -32,6 +32,7 @@ extension WasteReport {
     var text = answer + "\n" + ReportHeading.source(subject) + "\n\n"
     text += sums.text() + "\n"
     text += groupHeading + "\n" + groupTable(shownGroups(standard: Self.standardTop)).text() + "\n"
+    if let advice { text += AdviceSection(findings: advice).text() + "\n" }
     if !result.marks.isEmpty {
       text += "At the trace's markers\(marksNote(limit: 40))\n" + markTable(limit: 40).text() + "\n"
     }
@@ -51,6 +52,7 @@ extension WasteReport {
     text += SafeText.markdown(ReportHeading.source(subject)) + "\n\n"
     text += sums.markdown() + "\n"
     text += "## " + groupHeading + "\n\n" + groupTable(shownGroups(standard: Self.standardTop)).markdown() + "\n"
+    if let advice { text += AdviceSection(findings: advice).markdown() + "\n" }
     if !result.marks.isEmpty { text += "## At the trace's markers\n\n" + markTable(limit: nil).markdown() + "\n" }
     text += QualityText.markdown(subject.quality) + "\n"
     text += Self.footing + familyNote + "\n\n"
