@@ -35,14 +35,23 @@ public struct ImportStatistics: Sendable {
     case internedOverflow
     /// The input ends inside a line or a compressed frame.
     case truncatedEnd
+    /// Allocations of which the trace has no requested size: it is taken to be that of the object.
+    case assumedRequests
 
     public var severity: Severity {
       switch self {
       case .lostEvents, .overwrittenEntries, .truncatedEnd, .internedOverflow: .dataLoss
       case .malformedLines, .overlongLines, .numberOverflows: .error
-      case .outOfOrder, .unknownEvents, .orphanStacks, .hashedPointers, .unknownPointers: .information
+      case .outOfOrder, .unknownEvents, .orphanStacks, .hashedPointers, .unknownPointers, .assumedRequests:
+        .information
       }
     }
+  }
+
+  /// What a container consists of.
+  public enum Unit: String, Sendable {
+    case line
+    case record
   }
 
   /// One bad place, kept as an example.
@@ -62,7 +71,9 @@ public struct ImportStatistics: Sendable {
   /// How many samples are kept of each counter.
   public static let samplesPerCounter = 3
 
-  /// Lines read, headers and stack lines included.
+  /// Whether `lines` and `malformedLines` count lines of text or records of a binary container.
+  public var unit = Unit.line
+  /// Lines (or records) read, headers and stack lines included.
   public var lines: UInt64 = 0
   /// Bytes read after decompression.
   public var bytes: UInt64 = 0
@@ -76,6 +87,14 @@ public struct ImportStatistics: Sendable {
   public private(set) var samples: [Sample] = []
 
   public init() {}
+
+  /// Adds the counters and samples of another part of the reader; what `lines` to `otherEvents` say is left alone.
+  public mutating func merge(_ other: ImportStatistics) {
+    for counter in Counter.allCases { counters[Self.index(counter)] += other[counter] }
+    for sample in other.samples where samples.count(where: { $0.counter == sample.counter }) < Self.samplesPerCounter {
+      samples.append(sample)
+    }
+  }
 
   private static func index(_ counter: Counter) -> Int { Counter.allCases.firstIndex(of: counter) ?? 0 }
 

@@ -10,21 +10,35 @@ enum FormatDetector {
     case text
     case zstd
     case gzip
+    /// The tool's own container.
+    case kmr
+    /// An archive, which may hold a capture.
+    case tar
     case empty
+    case perfetto
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
     case foreign(name: String, remedy: String)
     /// Bytes that are no text.
     case binary
+
+    /// Whether a reader of the content jumps about in it.
+    var isSeekable: Bool {
+      switch self {
+      case .perfetto: true
+      default: false
+      }
+    }
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, plain, zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a Perfetto trace or a .kmr, plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
   private static let magics: [(offset: Int, bytes: [UInt8], content: Content)] = [
     (0, [0x28, 0xB5, 0x2F, 0xFD], .zstd),
     (0, [0x1F, 0x8B], .gzip),
+    (0, ColumnarFormat.magic, .kmr),
     (
       0, [0x17, 0x08, 0x44] + Array("tracing".utf8),
       .foreign(name: "a trace.dat file of trace-cmd", remedy: "Convert it: trace-cmd report -i FILE > trace.txt")
@@ -39,7 +53,7 @@ enum FormatDetector {
         name: "a perf.data file of the other byte order", remedy: "Convert it: perf script -i FILE > trace.txt")
     ),
     (0, [0x7F] + Array("ELF".utf8), .foreign(name: "an ELF program or library", remedy: remedy)),
-    (257, Array("ustar".utf8), .foreign(name: "a tar archive", remedy: "Unpack it: tar -xf FILE")),
+    (257, Array("ustar".utf8), .tar),
     (0, [0xFD] + Array("7zXZ".utf8), .foreign(name: "xz data", remedy: "Unpack it: xz -dc FILE | kmemreplay … -")),
     (0, Array("BZh".utf8), .foreign(name: "bzip2 data", remedy: "Unpack it: bzip2 -dc FILE | kmemreplay … -")),
     (0, [0x04, 0x22, 0x4D, 0x18], .foreign(name: "lz4 data", remedy: "Unpack it: lz4 -dc FILE | kmemreplay … -")),
@@ -53,20 +67,15 @@ enum FormatDetector {
     if head.isEmpty { return .empty }
     for magic in magics where head.dropFirst(magic.offset).starts(with: magic.bytes) { return magic.content }
     if isSkippableZstdFrame(head) { return .zstd }
-    if isText(head) { return .text }
-    if isPerfetto(head) {
-      return .foreign(
-        name: "a Perfetto trace",
-        remedy: "Record ftrace text instead, or convert it with Perfetto's traceconv: "
-          + "traceconv systrace FILE trace.txt")
-    }
-    return .binary
+    // Asked before text, for a Perfetto trace may consist of texts for the most part.
+    if PerfettoSignature.isBeginning(head) { return .perfetto }
+    return isText(head) ? .text : .binary
   }
 
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip:
+    case .text, .zstd, .gzip, .perfetto, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(
@@ -97,19 +106,5 @@ enum FormatDetector {
     let printable = head.count { (0x20..<0x7F).contains($0) || $0 == 10 }
     let zeros = head.count { $0 == 0 }
     return printable * 10 >= (head.count - zeros) * 9 && printable > 64 && zeros > 0
-  }
-
-  // A sequence of TracePackets: field 1, length-delimited (perfetto/trace/trace.proto).
-  private static func isPerfetto(_ head: [UInt8]) -> Bool {
-    guard head[0] == 0x0A else { return false }
-    var length = 0
-    var index = 1
-    while index < min(head.count, 5) {
-      length |= Int(head[index] & 0x7F) << (7 * (index - 1))
-      index += 1
-      if head[index - 1] & 0x80 == 0 { break }
-    }
-    let next = index + length
-    return length > 0 && (next >= head.count || head[next] == 0x0A)
   }
 }

@@ -16,7 +16,8 @@ struct FragCommand: ToolCommand {
 
       Which pages were free at the start comes from the kpageflags of a snapshot from before. Without one, the trace's \
       own first events tell, and --after tells for pages that nobody touched. Its buddyinfo also grades the result. \
-      A directory of /proc files in the trace's place gives the snapshot's own fragmentation, as `snapshot` does.
+      A capture (directory or archive of Tools/capture) brings both snapshots. A directory of /proc files in the trace's \
+      place gives the snapshot's own fragmentation, as `snapshot` does.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -44,11 +45,12 @@ struct FragCommand: ToolCommand {
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    if SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
+    let bundle = CaptureBundle(input.trace)
+    if bundle == nil, SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
-    let before = try before.map { try Self.read($0, beforeLabel) }
-    let after = try after.map { try Self.read($0, afterLabel) }
+    let before = try before.map { try Self.read($0, beforeLabel) } ?? bundle?.snapshot("before")
+    let after = try after.map { try Self.read($0, afterLabel) } ?? bundle?.snapshot("after")
     let open = environment.openRepeatedly(input.trace)
 
     var batch = EventBatch()

@@ -15,6 +15,7 @@ struct KmemreplayCommand: ParsableCommand {
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, DiffCommand.self, CompletionsCommand.self, ManualCommand.self, BenchReadCommand.self,
+      SnapshotCommand.self, ConvertCommand.self, DiffCommand.self, CompletionsCommand.self, ManualCommand.self,
+      BenchReadCommand.self,
     ])
 }

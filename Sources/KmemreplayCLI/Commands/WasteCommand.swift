@@ -37,7 +37,7 @@ struct WasteCommand: ToolCommand {
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "waste", input: input.trace, in: environment)
-    let symbols = try input.symbols.map(SymbolFile.read)
+    var symbols = try input.symbols.map(SymbolFile.read)
     let open = environment.openRepeatedly(input.trace)
     var run = advise ? TraceRun(input, environment, reading: try open()) : try TraceRun(input, environment)
     var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
@@ -47,6 +47,10 @@ struct WasteCommand: ToolCommand {
     }
     let subject = try run.finish(pairing: analysis.pairing)
     try TraceRun.requireSlabEvents(subject)
+    // A capture brings its own; they are only needed where the trace has bare addresses.
+    if symbols == nil, subject.context.features.contains(.rawCallSites) {
+      symbols = try CaptureBundle(input.trace)?.symbols()
+    }
     let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
     var report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
     if advise {

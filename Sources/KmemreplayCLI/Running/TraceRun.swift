@@ -124,7 +124,8 @@ struct TraceRun {
   private static func noEvents(_ name: String, _ statistics: ImportStatistics, _ strings: StringInterner) -> String {
     let others = statistics.otherEvents.map { (strings.string($0.key), $0.value) }
       .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
-    var text = "\(name): holds no kmem events in \(Units.count(statistics.lines, "line", "lines"))"
+    let unit = statistics.unit.rawValue
+    var text = "\(name): holds no kmem events in \(Units.count(statistics.lines, unit, unit + "s"))"
     if !others.isEmpty {
       let names = others.prefix(5).map { "\(SafeText.printable($0.0)) \(Units.count($0.1))" }
       text += "; it has others: " + names.joined(separator: ", ")

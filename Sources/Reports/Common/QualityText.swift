@@ -40,8 +40,9 @@ public enum QualityText {
 
   static func verdict(_ quality: DataQuality) -> String {
     let statistics = quality.statistics
+    let unit = statistics.unit.rawValue
     let read =
-      "\(Units.count(statistics.events, "event", "events")) in \(Units.count(statistics.lines, "line", "lines"))"
+      "\(Units.count(statistics.events, "event", "events")) in \(Units.count(statistics.lines, unit, unit + "s"))"
     return quality.hasLoss ? read + ", not all of the trace" : read + ", nothing lost, nothing malformed"
   }
 
@@ -58,7 +59,8 @@ public enum QualityText {
       statistics[.overwrittenEntries], serious: true, "entry overwritten before the trace was read",
       "entries overwritten before the trace was read")
     add(statistics[.truncatedEnd], serious: true, "end of the input is cut off", "ends of the input are cut off")
-    add(statistics[.malformedLines], serious: true, "malformed line", "malformed lines")
+    let malformed = "malformed " + statistics.unit.rawValue
+    add(statistics[.malformedLines], serious: true, malformed, malformed + "s")
     add(statistics[.overlongLines], serious: true, "overlong line", "overlong lines")
     add(
       statistics[.numberOverflows], serious: true, "number too large for its field", "numbers too large for their field"
@@ -91,6 +93,10 @@ public enum QualityText {
     add(
       statistics[.hashedPointers], "event with a hashed pointer: objects pair, pages can't be told",
       "events with hashed pointers: objects pair, pages can't be told")
+    add(
+      statistics[.assumedRequests],
+      "allocation whose requested size the log does not have: taken to be its slot's, so that it wastes nothing",
+      "allocations whose requested sizes the log does not have: taken to be their slots', so that they waste nothing")
     add(statistics[.outOfOrder], "event out of order", "events out of order")
     add(statistics[.orphanStacks], "stack trace without its event", "stack traces without their event")
     add(statistics[.unknownEvents], "event of a kind that is not used here", "events of kinds that are not used here")

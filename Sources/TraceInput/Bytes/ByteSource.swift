@@ -12,6 +12,13 @@ protocol ByteSource: AnyObject {
 
   /// The stored offset at which the input ended inside a compressed frame, if it did.
   var truncatedAt: UInt64? { get }
+
+  /// What has not been read yet, to be read at any offset, if that needs no copy of it.
+  var seekable: SeekableBytes? { get }
+}
+
+extension ByteSource {
+  var seekable: SeekableBytes? { nil }
 }
 
 /// How far an input has been read, for progress displays.

@@ -57,6 +57,13 @@ final class FileBytes: ByteSource {
 
   var truncatedAt: UInt64? { nil }
 
+  var seekable: SeekableBytes? {
+    guard let totalBytes, totalBytes >= offset else { return nil }
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    if copy < 0 { return nil }
+    return SeekableBytes(descriptor: copy, origin: offset, count: totalBytes - offset, name: name)
+  }
+
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int {
     while true {
       let count =

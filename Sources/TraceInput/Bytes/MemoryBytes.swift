@@ -11,6 +11,8 @@ final class MemoryBytes: ByteSource {
 
   var truncatedAt: UInt64? { nil }
 
+  var seekable: SeekableBytes? { SeekableBytes(memory: offset == 0 ? bytes : Array(bytes[offset...]), name: "memory") }
+
   func read(into buffer: UnsafeMutableRawBufferPointer) throws(TraceError) -> Int {
     let count = min(buffer.count, bytes.count - offset)
     bytes.withUnsafeBytes { all in

@@ -22,7 +22,7 @@ public final class SpooledInput: Sendable {
       self.descriptor = dup(descriptor)
       return
     }
-    let file = try Self.temporaryFile(name)
+    let file = try TemporaryFile.create(for: name)
     do throws(TraceError) {
       try Self.copy(source, to: file, name)
     } catch {
@@ -39,20 +39,6 @@ public final class SpooledInput: Sendable {
     try FileBytes(descriptor: descriptor, owned: false, name: name, keeping: self)
   }
 
-  private static func temporaryFile(_ name: String) throws(TraceError) -> Int32 {
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array((folder + "/kmemreplay-XXXXXX").utf8CString)
-    let file = mkstemp(&template)
-    guard file >= 0 else {
-      throw TraceError(
-        .cannotOpen, input: name, found: "no temporary file in \(folder) (\(SystemMessage.text(errno)))",
-        remedy: "Set TMPDIR to a folder with room, or save the trace to a file first.")
-    }
-    unlink(template)
-    _ = fcntl(file, F_SETFD, FD_CLOEXEC)
-    return file
-  }
-
   private static func copy(_ source: FileBytes, to file: Int32, _ name: String) throws(TraceError) {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 8)
     defer { buffer.deallocate() }
@@ -62,16 +48,7 @@ public final class SpooledInput: Sendable {
         lseek(file, 0, SEEK_SET)
         return
       }
-      var written = 0
-      while written < count {
-        let step = write(file, buffer.baseAddress.map { $0 + written }, count - written)
-        if step < 0, errno != EINTR {
-          throw TraceError(
-            .cannotRead, input: name, found: "the temporary copy can't be written (\(SystemMessage.text(errno)))",
-            remedy: "Set TMPDIR to a folder with room, or save the trace to a file first.")
-        }
-        written += max(step, 0)
-      }
+      try TemporaryFile.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: file, for: name)
     }
   }
 }

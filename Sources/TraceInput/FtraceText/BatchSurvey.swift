@@ -2,6 +2,13 @@ import TraceEvents
 
 /// Counts what can be counted a column at a time, once a batch, instead of in the line loop.
 struct BatchSurvey: ~Copyable {
+  /// What the positions of the events are.
+  enum Positions {
+    case line
+    case byteOffset
+  }
+
+  private let positions: Positions
   private var events: UInt64 = 0
   private var outOfOrder: UInt64 = 0
   private var hashedPointers: UInt64 = 0
@@ -10,6 +17,8 @@ struct BatchSurvey: ~Copyable {
   private var highestCPU = -1
   private var kinds = [UInt64](repeating: 0, count: EventKind.allCases.count)
   private var samples: [ImportStatistics.Sample] = []
+
+  init(positions: Positions = .line) { self.positions = positions }
 
   /// The highest CPU number seen plus one.
   var cpuCount: Int { highestCPU + 1 }
@@ -48,7 +57,8 @@ struct BatchSurvey: ~Copyable {
         if samples.count < ImportStatistics.samplesPerCounter {
           samples.append(
             .init(
-              counter: .outOfOrder, location: .line(batch.position[row]),
+              counter: .outOfOrder,
+              location: positions == .line ? .line(batch.position[row]) : .byteOffset(batch.position[row]),
               text: "time \(batch.time[row]) after \(last)"))
         }
       }
