@@ -62,7 +62,7 @@ let package = Package(
     tests("ProcSnapshots", ["KernelTypes"]),
     tests("MemoryModels", ["KernelTypes"]),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),
-    tests("Analysis", ["Replay", "ProcSnapshots", "TraceInput", "TraceEvents", "KernelTypes"]),
+    tests("Analysis", ["Replay", "ProcSnapshots", "MemoryModels", "TraceInput", "TraceEvents", "KernelTypes"]),
     tests(
       "Reports", ["Analysis", "Replay", "MemoryModels", "ProcSnapshots", "TraceEvents", "KernelTypes"],
       exclude: ["Snapshots"]),

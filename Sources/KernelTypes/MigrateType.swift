@@ -1,5 +1,5 @@
 /// The mobility group of a page or pageblock. The numbers kernels print for these differ by version: see `numbering`.
-public enum MigrateType: UInt8, Sendable, Codable, CaseIterable {
+public enum MigrateType: UInt8, Sendable, Codable, CaseIterable, BitwiseCopyable {
   case unmovable
   case movable
   case reclaimable

@@ -43,6 +43,7 @@ extension SnapshotFileKind {
     case .allocInfo: AllocInfo.self
     case .pageFlags: KPageFlags.self
     case .pageCounts: KPageCount.self
+    case .freeLists: FreeListDump.self
     case .maps: ProcessMaps.self
     case .smaps: ProcessSmaps.self
     case .status: ProcessStatus.self

@@ -37,6 +37,8 @@ public struct FragmentationFindings: Sendable {
   public var policy: PageAllocatorPolicy
   /// Against the buddyinfo of the snapshot from after, by zone; empty without one.
   public var comparisons: [Comparison]
+  /// What a model that chooses page frames itself makes of the trace, if it was asked.
+  public var pageFrames: PageFrameFindings?
 
   public init(
     start: Start, outcome: FragmentationOutcome, policy: PageAllocatorPolicy, after: Snapshot?

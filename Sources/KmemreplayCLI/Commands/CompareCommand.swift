@@ -32,6 +32,7 @@ struct CompareCommand: ToolCommand {
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "compare")
     _ = try AllocatorChoice.list(allocators)
+    if snapshots.pages == .model { throw ValidationError("--pages model is for `replay` and `frag`.") }
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {

@@ -24,53 +24,44 @@ struct FragCommand: ToolCommand {
   @OptionGroup(title: "Output") var output: OutputOptions
   @OptionGroup(title: "Gates") var gates: GateOptions
 
-  @Option(
-    name: .long, help: ArgumentHelp("A snapshot from when the trace began (directory, tar, tar.zst).", valueName: "dir")
-  )
-  var before: String?
+  @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
 
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --before means.", valueName: "label"))
-  var beforeLabel: String?
-
-  @Option(name: .long, help: ArgumentHelp("A snapshot from when the trace ended.", valueName: "dir"))
-  var after: String?
-
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --after means.", valueName: "label"))
-  var afterLabel: String?
-
-  func validate() throws {
-    try output.require([.text, .json, .markdown], command: "frag")
-    if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
-    if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
-  }
+  func validate() throws { try output.require([.text, .json, .markdown], command: "frag") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let bundle = CaptureBundle(input.trace)
     if bundle == nil, SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
-    let before = try before.map { try Self.read($0, beforeLabel) } ?? bundle?.snapshot("before")
-    let after = try after.map { try Self.read($0, afterLabel) } ?? bundle?.snapshot("after")
+    let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
+    let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
+    var pages = try PagePredictionPass(snapshots, before: before, after: after)
     let open = environment.openRepeatedly(input.trace)
 
     var batch = EventBatch()
     var first = TraceRun(input, environment, reading: try open())
     var survey = FrameSurvey()
-    while try first.next(&batch) != nil { survey.consume(batch) }
+    while try first.next(&batch) != nil {
+      survey.consume(batch)
+      pages?.survey(batch, strings: first.strings, clock: first.context.clock)
+    }
     try requirePageEvents(survey)
     let profile = first.profile.kernelProfile
     let map = FragmentationStart.map(survey: survey, before: before, after: after, profile: profile)
     var second = TraceRun(input, environment, reading: try open())
     var replay = FragmentationReplay(
       map: map, policy: profile.pageAllocator, strings: second.strings, stacks: second.stacks)
+    try pages?.begin(profile: profile, strings: second.strings, trace: input.trace)
     while let parts = try second.next(&batch) {
+      pages?.consume(batch, parts, strings: second.strings, clock: second.context.clock)
       for part in parts where part.phase != .after {
         replay.consume(batch, rows: part.rows, isInside: part.phase == .inside)
       }
     }
-    let findings = FragmentationFindings(
+    var findings = FragmentationFindings(
       start: FragmentationStart.kind(before: before, after: after), outcome: replay.finish(),
       policy: profile.pageAllocator, after: after)
+    findings.pageFrames = try pages?.finish(trace: input.trace)
     let subject = try second.finish(pairing: PairingCounts())
     let report = FragmentationReport(subject: subject, findings: findings, top: output.top)
     switch output.format {
@@ -88,14 +79,6 @@ struct FragCommand: ToolCommand {
     if let top = output.top { arguments += ["--top", "\(top)"] }
     if input.strict { arguments.append("--strict") }
     return try SnapshotCommand.parse(arguments).run(in: environment)
-  }
-
-  private static func read(_ path: String, _ label: String?) throws -> Snapshot {
-    do throws(SnapshotError) {
-      return try SnapshotReader.read(path: path, label: label)
-    } catch {
-      throw CommandFailure(SafeText.printable(error.description))
-    }
   }
 
   private func requirePageEvents(_ survey: borrowing FrameSurvey) throws {

@@ -50,7 +50,9 @@ struct ReplayPasses {
   /// Replays the trace through the chosen models; the findings are in that order. Those with settings of their own are
   /// not graded.
   func run(_ choices: [AllocatorChoice]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
-    let (before, after) = try snapshots?.read() ?? (nil, nil)
+    let bundle = CaptureBundle(input.trace)
+    let before = try snapshots?.readBefore() ?? bundle?.snapshot("before")
+    let after = try snapshots?.readAfter() ?? bundle?.snapshot("after")
     let open = environment.openRepeatedly(input.trace)
     var start = try reconnoitre(try open(), before ?? after)
     let knownCaches = (before ?? after).map { SnapshotCaches.known($0) } ?? []

@@ -73,6 +73,7 @@ public struct Machine: ~Copyable {
   }
 
   /// Changes a zone in place.
+  @discardableResult
   public mutating func withZone<Result>(_ index: Int, _ body: (inout Zone) -> Result) -> Result {
     body(&pointer(toZone: index).pointee)
   }
@@ -113,15 +114,17 @@ public struct Machine: ~Copyable {
   /// Hands out a block from the highest zone that may serve the request and is above its mark; `nil` when none is.
   ///
   /// All zones are tried at the low mark, then at the minimum mark with the reserves the flags give access to.
+  /// `conditions` are added to those that the flags make.
   /// Follows `get_page_from_freelist` and `__alloc_pages_slowpath` in mm/page_alloc.c, Linux 6.1, without reclaim.
   public mutating func allocate(
-    order: Int = 0, migrateType: MigrateType = .unmovable, flags: GFPFlags = .kernel, cpu: Int = 0
+    order: Int = 0, migrateType: MigrateType = .unmovable, flags: GFPFlags = .kernel,
+    conditions extra: PageRequestFlags = PageRequestFlags(rawValue: 0), cpu: Int = 0
   ) -> PageFrame? {
     let highest = Self.highestKind(flags)
     var last = zoneCount &- 1
     while last >= 0, zones[last].kind > highest { last &-= 1 }
-    var conditions: PageRequestFlags = []
-    if hasContiguous, migrateType == .movable { conditions = .contiguous }
+    var conditions = extra
+    if hasContiguous, migrateType == .movable { conditions.insert(.contiguous) }
     if avoidsFragmentation, last >= 0, zones[last].kind == .normal {
       if let frame = allocate(order, migrateType, conditions.union(.noFragment), cpu, last, highest, .low) {
         return frame

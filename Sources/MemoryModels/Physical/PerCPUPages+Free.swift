@@ -169,4 +169,12 @@ extension PerCPUPages {
       index, into: &lists[slot], place: .perCPU, order: order, type: type, cpu: cpu, atTail: true)
     states[cpu].count += 1 << order
   }
+
+  /// Puts a block back at the head of a CPU's list.
+  mutating func prepend(_ index: Int, order: Int, type: MigrateType, cpu: Int, buddy: inout BuddyAllocator) {
+    let slot = cpu * listCount + list(order: order, type: type)
+    buddy.frames.insert(
+      index, into: &lists[slot], place: .perCPU, order: order, type: type, cpu: cpu, atTail: false)
+    states[cpu].count += 1 << order
+  }
 }

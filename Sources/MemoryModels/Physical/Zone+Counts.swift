@@ -63,6 +63,12 @@ extension Zone {
   /// Whether a frame is free, on the buddy allocator's or on a CPU's lists.
   public func isFree(_ frame: PageFrame) -> Bool { contains(frame) && buddy.frames.isFree(index(frame)) }
 
+  /// Whether any frame of a block is free; false for a block that is not the zone's.
+  @inline(__always)
+  public func isAnyFree(_ frame: PageFrame, order: Int) -> Bool {
+    holds(frame, order: order) && buddy.frames.isAnyFree(index(frame), order: order)
+  }
+
   /// Whether a frame is free on a CPU's list.
   public func isInPerCPUList(_ frame: PageFrame) -> Bool {
     guard isFree(frame), let head = buddy.frames.head(of: index(frame), maximumOrder: buddy.maximumOrder) else {

@@ -129,6 +129,9 @@ public struct Zone: ~Copyable {
     if perCPU.states.indices.contains(cpu) { perCPU.states[cpu].high = pages }
   }
 
+  /// Sets the pages added to the marks, as a snapshot found them.
+  public mutating func setWatermarkBoost(_ pages: Int) { watermarkBoost = pages }
+
   /// Sets what the zone was given to manage, in pages, where `append` populates it.
   public mutating func setManagedPages(_ pages: Int) { managedPages = pages }
 

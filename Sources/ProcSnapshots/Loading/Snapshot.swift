@@ -28,6 +28,7 @@ public struct Snapshot: Sendable {
   public var allocInfo: AllocInfo?
   public var pageFlags: KPageFlags?
   public var pageCounts: KPageCount?
+  public var freeLists: FreeListDump?
   public var maps: ProcessMaps?
   public var smaps: ProcessSmaps?
   public var status: ProcessStatus?
@@ -70,6 +71,7 @@ public struct Snapshot: Sendable {
     if isDamaged(ioMemory) { whole.ioMemory = nil }
     if isDamaged(swaps) { whole.swaps = nil }
     if isDamaged(pageFlags) { whole.pageFlags = nil }
+    if isDamaged(freeLists) { whole.freeLists = nil }
     if isDamaged(smaps) { whole.smaps = nil }
     return whole
   }
@@ -77,7 +79,7 @@ public struct Snapshot: Sendable {
   /// The machine's files that are not there.
   public var missing: [SnapshotFileKind] {
     SnapshotFileKind.allCases.filter { kind in
-      present[kind] == nil && !unusable.contains { $0.kind == kind }
+      kind.isExpected && present[kind] == nil && !unusable.contains { $0.kind == kind }
     }
   }
 
@@ -103,6 +105,7 @@ public struct Snapshot: Sendable {
     case .allocInfo: try keep(kind, content, \.allocInfo)
     case .pageFlags: try keep(kind, content, \.pageFlags)
     case .pageCounts: try keep(kind, content, \.pageCounts)
+    case .freeLists: try keep(kind, content, \.freeLists)
     case .maps: try keep(kind, content, \.maps)
     case .smaps: try keep(kind, content, \.smaps)
     case .status: try keep(kind, content, \.status)

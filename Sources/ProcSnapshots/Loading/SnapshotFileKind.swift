@@ -20,6 +20,8 @@ public enum SnapshotFileKind: String, CaseIterable, Sendable, Codable {
   case allocInfo = "allocinfo"
   case pageFlags = "kpageflags"
   case pageCounts = "kpagecount"
+  /// The free lists in order: no kernel has it by itself.
+  case freeLists = "kmfree"
   case maps
   case smaps
   case status
@@ -33,6 +35,7 @@ public enum SnapshotFileKind: String, CaseIterable, Sendable, Codable {
     case .hugePages: "grep -r . /sys/kernel/mm/transparent_hugepage"
     case .fragmentationIndex, .unusableIndex: "/sys/kernel/debug/extfrag/\(rawValue)"
     case .pageOwner: "/sys/kernel/debug/page_owner"
+    case .freeLists: "a dump of the free lists by a module or a debugger"
     case .maps, .smaps, .status, .pageMap: "/proc/PID/\(rawValue)"
     default: "/proc/\(rawValue)"
     }
@@ -41,10 +44,14 @@ public enum SnapshotFileKind: String, CaseIterable, Sendable, Codable {
   /// Whether it belongs to one process instead of the machine.
   public var isOfProcess: Bool { [.maps, .smaps, .status, .pageMap].contains(self) }
 
+  /// Whether every kernel has it, so that a snapshot without it lacks something.
+  public var isExpected: Bool { self != .freeLists }
+
   /// Other names that people give these files.
   private static let otherNames: [String: SnapshotFileKind] = [
     "sysctl": .sysctlVM, "sysctl_vm": .sysctlVM, "vm": .sysctlVM, "slab": .slabDirectory,
     "sys_slab": .slabDirectory, "transparent_hugepage": .hugePages, "smaps_rollup": .smaps,
+    "freelists": .freeLists,
   ]
 
   /// The kind of a file by its name, and the label in front of it: `t0.buddyinfo` is `buddyinfo` with the label `t0`.

@@ -40,7 +40,8 @@ struct FragmentationDocument: Encodable {
   }
 
   struct Verification: Encodable {
-    var buddyinfo: [Comparison]
+    var buddyinfo: [Comparison]?
+    var pageFrame: PageFrameDocument?
   }
 
   struct Steal: Encodable {
@@ -87,13 +88,15 @@ struct FragmentationDocument: Encodable {
       Moment(text: $0.text, atNanoseconds: $0.atNanoseconds, zones: Self.zones(findings, $0))
     }
     marksOmitted = outcome.omittedMarks
-    if !findings.comparisons.isEmpty {
+    let comparisons = findings.comparisons.map {
+      Comparison(
+        node: $0.zone.node, zone: $0.zone.zone, predicted: $0.predicted, observed: $0.observed,
+        equalOrders: $0.equalOrders, pageDifference: $0.pageDifference)
+    }
+    if !comparisons.isEmpty || findings.pageFrames != nil {
       verification = Verification(
-        buddyinfo: findings.comparisons.map {
-          Comparison(
-            node: $0.zone.node, zone: $0.zone.zone, predicted: $0.predicted, observed: $0.observed,
-            equalOrders: $0.equalOrders, pageDifference: $0.pageDifference)
-        })
+        buddyinfo: comparisons.isEmpty ? nil : comparisons,
+        pageFrame: findings.pageFrames.map { PageFrameDocument($0) })
     }
     fallbacks = outcome.steals.map {
       Steal(

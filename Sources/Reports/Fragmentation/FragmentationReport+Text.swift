@@ -32,6 +32,12 @@ extension FragmentationReport {
         outcome.brokenPageblocks, "block of pageblock size or above was", "blocks of pageblock size or above were")
       sections.append(("Who broke the large blocks", breakerTable, note + " broken up for smaller requests."))
     }
+    if let pages = findings.pageFrames.map({ PageFrameSection(findings: $0) }) {
+      sections.append(("Page frames chosen by the model", pages.gradeTable, pages.startNote))
+      if !pages.typeTable.rows.isEmpty {
+        sections.append(("Modelled free blocks by migrate type, and observed where they differ", pages.typeTable, ""))
+      }
+    }
     if !outcome.marks.isEmpty { sections.append(("At the trace's markers", markTable, "")) }
     return sections
   }

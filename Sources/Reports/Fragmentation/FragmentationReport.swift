@@ -34,6 +34,10 @@ public struct FragmentationReport: Sendable {
 
   /// The answer in a sentence for each zone.
   var answer: String {
+    (zoneAnswers + (findings.pageFrames.map { [PageFrameSection(findings: $0).answer] } ?? [])).joined(separator: "\n")
+  }
+
+  private var zoneAnswers: [String] {
     findings.zones.indices.map { span in
       let index = findings.index(outcome.end, span: span)
       let pages = Units.count(index.freePages, "free page", "free pages")
@@ -47,7 +51,7 @@ public struct FragmentationReport: Sendable {
         text += " (index \(Self.thousandths(verdict)))"
       }
       return text + "."
-    }.joined(separator: "\n")
+    }
   }
 
   var startNote: String {
@@ -167,6 +171,7 @@ public struct FragmentationReport: Sendable {
       outcome.freedWhileFree, "block freed that was known to be free (taken without an event, by compaction)",
       "blocks freed that were known to be free (taken without an event, by compaction)")
     add(outcome.outside, "event of a frame outside all zones", "events of frames outside all zones")
+    if let pages = findings.pageFrames { lines += PageFrameSection(findings: pages).notes.map { "model: " + $0 } }
     return lines
   }
 }

@@ -1,0 +1,186 @@
+import Analysis
+import KernelTypes
+import ProcSnapshots
+import Replay
+
+/// What reports say about a model that chooses page frames.
+struct PageFrameSection {
+  let findings: PageFrameFindings
+
+  private var grades: PageFrameGrades { findings.grades }
+
+  /// The answer in a sentence.
+  var answer: String {
+    let frames = grades.pageFrame
+    return "Page frames: \(Units.count(frames.matched)) of \(Units.count(frames.checked)) predicted "
+      + "(\(Self.share(frames)))."
+  }
+
+  /// What the model started from.
+  var startNote: String {
+    switch findings.start {
+    case .freeLists: "Start of the model: free lists in their order, from a dump."
+    case .pageFlags:
+      "Start of the model: which pages were free, from kpageflags. The order of the lists and the pages on per-CPU lists "
+        + "are not known, so that first uses of a block are often missed."
+    case .memoryMap: "Start of the model: the memory map."
+    }
+  }
+
+  private static func share(_ grade: Grade) -> String {
+    grade.checked == 0 ? "-" : Units.percent(Double(grade.matched) * 100 / Double(grade.checked))
+  }
+
+  var gradeTable: TextTable {
+    var table = TextTable([
+      .init("Modelled against observed", isNumber: false), .init("Checked"), .init("Right"), .init("Share"),
+    ])
+    func add(_ name: String, _ grade: Grade) {
+      if grade.checked == 0 { return }
+      table.add([name, Units.count(grade.checked), Units.count(grade.matched), Self.share(grade)])
+    }
+    add("page frames handed out", grades.pageFrame)
+    add("  their zone", grades.zone)
+    add("requests that took blocks from the buddy's lists", grades.refill)
+    add("blocks drained from per-CPU lists", grades.drain)
+    add("fallbacks between migrate types", grades.fallback)
+    add("failed requests", grades.failure)
+    for zone in findings.lists {
+      add("\(zone.zone): free lists at the end, in order", zone.freeLists)
+      add("\(zone.zone): free blocks on their lists", zone.freeBlocks)
+      add("\(zone.zone): per-CPU lists at the end, in order", zone.perCPULists)
+      add("\(zone.zone): types of pageblocks", zone.pageblocks)
+    }
+    return table
+  }
+
+  /// The misses and what became of them, in words.
+  var notes: [String] {
+    var notes: [String] = []
+    func add(_ count: UInt64, _ one: String, _ many: String) {
+      if count > 0 { notes.append(Units.count(count, one, many)) }
+    }
+    for miss in FrameMiss.allCases {
+      let count = grades[miss]
+      if count > 0 { notes.append("\(Units.count(count)) missed: " + Self.words(miss)) }
+    }
+    add(
+      grades.drainsUndone, "block the model drained and the kernel kept",
+      "blocks the model drained and the kernel kept")
+    add(grades.bulkPages, "page allocated in bulk, without an event", "pages allocated in bulk, without an event")
+    add(grades.pagesTakenUnseen, "page taken unseen, found out later", "pages taken unseen, found out later")
+    add(
+      grades.directFrees, "free past the per-CPU lists, which an interrupt found locked",
+      "frees past the per-CPU lists, which an interrupt found locked")
+    add(grades.outside, "event of a frame in no zone", "events of frames in no zone")
+    return notes
+  }
+
+  private static func words(_ miss: FrameMiss) -> String {
+    switch miss {
+    case .otherZone: "the kernel chose another zone"
+    case .takenUnseen: "blocks before it on the CPU's list had been taken unseen"
+    case .otherOrder: "it lay deeper in the CPU's list (an interrupt came in between)"
+    case .kernelRefilled: "the kernel refilled a list on which the model had blocks"
+    case .modelRefilled: "the model refilled a list on which the kernel had blocks"
+    case .otherBlock: "another block of the buddy's lists"
+    case .otherList: "it was on another list"
+    case .freedUnseen: "it was in use as far as the model knew"
+    case .modelFailed: "the model had nothing to give"
+    }
+  }
+
+  /// Free blocks by order and migrate type.
+  var typeTable: TextTable {
+    let orders = findings.types.map(\.observed.count).max() ?? 0
+    var table = TextTable(
+      [.init("Against pagetypeinfo after", isNumber: false), .init("", isNumber: false), .init("", isNumber: false)]
+        + (0..<orders).map { .init("\($0)") })
+    for row in findings.types {
+      table.add([row.zone.zone, row.type, "modelled"] + row.predicted.map { Units.count($0) })
+      if row.predicted != row.observed { table.add(["", "", "observed"] + row.observed.map { Units.count($0) }) }
+    }
+    return table
+  }
+}
+
+/// The JSON of a prediction of page frames.
+struct PageFrameDocument: Encodable {
+  struct GradeDocument: Encodable {
+    var checked: UInt64
+    var matched: UInt64
+
+    init(_ grade: Grade) {
+      checked = grade.checked
+      matched = grade.matched
+    }
+  }
+
+  struct Lists: Encodable {
+    var zone: String
+    var freeLists: GradeDocument
+    var freeBlocks: GradeDocument
+    var perCPULists: GradeDocument
+    var perCPUBlocks: GradeDocument
+    var pageblocks: GradeDocument
+  }
+
+  struct Types: Encodable {
+    var node: Int
+    var zone: String
+    var migrateType: String
+    var predicted: [UInt64]
+    var observed: [UInt64]
+  }
+
+  var start: String
+  var checked: UInt64
+  var matched: UInt64
+  /// By kind; only kinds that occurred.
+  var misses: [String: UInt64]
+  var zone: GradeDocument
+  var refill: GradeDocument
+  var drain: GradeDocument
+  var fallback: GradeDocument
+  var failure: GradeDocument
+  var drainsUndone: UInt64
+  var bulkPages: UInt64
+  var pagesTakenUnseen: UInt64
+  var directFrees: UInt64
+  var outside: UInt64
+  var lists: [Lists]?
+  var pagetypeinfo: [Types]?
+
+  init(_ findings: PageFrameFindings) {
+    let grades = findings.grades
+    start = findings.start.rawValue
+    checked = grades.pageFrame.checked
+    matched = grades.pageFrame.matched
+    misses = [:]
+    for miss in FrameMiss.allCases where grades[miss] > 0 { misses[miss.rawValue] = grades[miss] }
+    zone = GradeDocument(grades.zone)
+    refill = GradeDocument(grades.refill)
+    drain = GradeDocument(grades.drain)
+    fallback = GradeDocument(grades.fallback)
+    failure = GradeDocument(grades.failure)
+    drainsUndone = grades.drainsUndone
+    bulkPages = grades.bulkPages
+    pagesTakenUnseen = grades.pagesTakenUnseen
+    directFrees = grades.directFrees
+    outside = grades.outside
+    if !findings.lists.isEmpty {
+      lists = findings.lists.map {
+        Lists(
+          zone: $0.zone, freeLists: GradeDocument($0.freeLists), freeBlocks: GradeDocument($0.freeBlocks),
+          perCPULists: GradeDocument($0.perCPULists), perCPUBlocks: GradeDocument($0.perCPUBlocks),
+          pageblocks: GradeDocument($0.pageblocks))
+      }
+    }
+    if !findings.types.isEmpty {
+      pagetypeinfo = findings.types.map {
+        Types(
+          node: $0.zone.node, zone: $0.zone.zone, migrateType: $0.type, predicted: $0.predicted, observed: $0.observed)
+      }
+    }
+  }
+}

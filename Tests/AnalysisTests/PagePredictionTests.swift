@@ -1,0 +1,91 @@
+import KernelTypes
+import MemoryModels
+import ProcSnapshots
+import Replay
+import TestSupport
+import Testing
+import TraceEvents
+import TraceInput
+
+@testable import Analysis
+
+/// What a prediction on a capture must reach.
+struct ExpectedPrediction: Sendable, CustomTestStringConvertible {
+  var capture: String
+  var kernel = KernelVersion(6, 1)
+  var cpus = 1
+  /// Blocks handed out between the two dumps.
+  var frames: UInt64
+
+  var testDescription: String { capture }
+}
+
+/// The snapshot does not tell which pages were free.
+private struct NoStart: Error {}
+
+/// The model chooses every page frame, from the free lists in their order. A change that makes it worse fails here.
+@Suite("Prediction of page frames on real captures") struct PagePredictionTests {
+  static let exact = [
+    ExpectedPrediction(capture: "6.1-slub-smp1-script-s20k", frames: 135),
+    ExpectedPrediction(capture: "6.1-slab-smp1-script-s20k", frames: 265),
+    ExpectedPrediction(capture: "6.1-slob-smp1-script-s20k", frames: 576),
+    ExpectedPrediction(capture: "6.12-slub-smp1-script-s20k", kernel: KernelVersion(6, 12), frames: 132),
+    ExpectedPrediction(capture: "6.1-slub-smp1-script-smix", frames: 1568),
+    ExpectedPrediction(capture: "6.1-slub-smp2-rtnc", cpus: 2, frames: 17048),
+  ]
+
+  static func predict(
+    _ expected: ExpectedPrediction, trace: String? = nil, snapshots: String? = nil
+  ) throws -> PageFrameFindings {
+    let path = trace ?? SampleTraces.path(expected.capture)
+    let archive = snapshots ?? SampleTraces.file(expected.capture + "/free-lists.tar.zst")
+    let before = try SnapshotReader.read(path: archive, label: "t0")
+    let after = try SnapshotReader.read(path: archive, label: "t1")
+    let window = TimeWindow(from: .mark("snap-end t0"), to: .mark("snap-begin t1"))
+    var batch = EventBatch()
+    let first = try TraceInput.open(path: path)
+    var fates = PageFates()
+    var cursor = TimeWindowCursor(window)
+    while try first.read(into: &batch) {
+      for part in cursor.parts(of: batch, strings: first.strings, clock: first.context.clock)
+      where part.phase != .before {
+        fates.consume(batch, rows: part.rows)
+      }
+    }
+    let profile = KernelProfile(kernel: expected.kernel, cpuCount: expected.cpus)
+    guard let machine = MachineStart.machine(before, profile: profile) else { throw NoStart() }
+    let second = try TraceInput.open(path: path)
+    var prediction = PagePrediction(machine, fates: fates, strings: second.strings)
+    cursor = TimeWindowCursor(window)
+    while try second.read(into: &batch) {
+      for part in cursor.parts(of: batch, strings: second.strings, clock: second.context.clock)
+      where part.phase == .inside {
+        prediction.consume(batch, rows: part.rows, isInside: true)
+      }
+    }
+    prediction.finish()
+    let grades = prediction.grades
+    return prediction.withMachine {
+      PageFrameFindings(start: .freeLists, grades: grades, machine: $0, after: after)
+    }
+  }
+
+  @Test(
+    "every frame, refill, drain and zone is predicted, and the lists at the end are equal in order", arguments: exact)
+  func isExact(expected: ExpectedPrediction) throws {
+    let findings = try Self.predict(expected)
+    let grades = findings.grades
+    #expect(grades.pageFrame == Grade(checked: expected.frames, matched: expected.frames))
+    #expect(grades.isExact && grades.zone.matched == expected.frames)
+    #expect(grades.fallback.matched == grades.fallback.checked)
+    #expect(grades.misses.allSatisfy { $0 == 0 })
+    #expect(findings.lists.count == 2)
+    for zone in findings.lists {
+      #expect(zone.freeLists.checked > 0 && zone.freeLists.matched == zone.freeLists.checked, "\(zone)")
+      #expect(zone.freeBlocks.matched == zone.freeBlocks.checked, "\(zone)")
+      #expect(zone.perCPULists.matched == zone.perCPULists.checked, "\(zone)")
+      #expect(zone.pageblocks.matched == zone.pageblocks.checked, "\(zone)")
+    }
+    #expect(!findings.types.isEmpty && findings.types.allSatisfy { $0.predicted == $0.observed })
+  }
+}
