@@ -17,6 +17,9 @@ public struct KmallocPolicy: Sendable, Hashable, Codable {
   /// `__GFP_RECLAIMABLE` requests have caches of their own: 4.20 and later.
   public var hasReclaimableCaches: Bool
 
+  /// Classes that no kernel has, to see what they would save: bytes, multiples of 8.
+  public var extraSizes: [Int] = []
+
   /// The first kernel with kmalloc caches for accounted requests.
   public static let accountedCachesSince = KernelVersion(5, 14)
 

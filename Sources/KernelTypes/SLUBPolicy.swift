@@ -30,6 +30,21 @@ public struct SLUBPolicy: Sendable, Hashable, Codable {
   public var perCPUPartialObjects: [Int]
   /// Whether an empty slab is released only when more than (not at least) `min_partial` are kept: kernels before 4.x.
   public var releasesAboveMinimumPartial: Bool
+  /// `slub_debug`, for all caches.
+  public var debugFlags: SLUBDebugFlags
+  /// CONFIG_SLUB_TINY (6.2 and later): no slabs per CPU, no empty slab is kept.
+  public var isTiny: Bool
+  /// CONFIG_SLAB_FREELIST_RANDOM: objects of a new slab are chained in random order.
+  public var randomisesFreelist: Bool
+  /// Bytes of a `struct track` on a 64-bit kernel, two of which `slub_debug=U` adds to each object.
+  public var trackBytes: Int
+  /// Whether red zones also lie before objects: 4.6 and later.
+  public var hasLeftRedZone: Bool
+  /// Whether `slub_debug=U` keeps the size that was asked of kmalloc: 6.1 and later.
+  public var keepsRequestedSize: Bool
+
+  /// Whether objects are taken one by one from the node's slabs, with no slab in use per CPU.
+  public var takesSingly: Bool { isTiny || !debugFlags.isEmpty }
 
   /// The defaults of a kernel version. Follows `set_cpu_partial` and `calculate_order` in mm/slub.c, 3.5 to 6.12.
   public init(kernel: KernelVersion) {
@@ -42,5 +57,19 @@ public struct SLUBPolicy: Sendable, Hashable, Codable {
     perCPUPartialObjects = countsSlabs ? [120, 52, 24, 6] : [30, 13, 6, 2]
     orderRule = kernel >= KernelVersion(6, 7) ? .increasingWaste : .decreasingObjects
     releasesAboveMinimumPartial = kernel < KernelVersion(3, 18)
+    debugFlags = []
+    isTiny = false
+    randomisesFreelist = false
+    // A stack depot handle took the place of sixteen addresses.
+    trackBytes = kernel >= KernelVersion(5, 18) ? 32 : 152
+    hasLeftRedZone = kernel >= KernelVersion(4, 6)
+    keepsRequestedSize = kernel >= KernelVersion(6, 1)
+  }
+
+  /// Turns the policy into that of CONFIG_SLUB_TINY. Follows `slub_max_order` and `MIN_PARTIAL` in mm/slub.c, Linux 6.12.
+  public mutating func useTiny() {
+    isTiny = true
+    hasPerCPUPartial = false
+    maximumOrder = min(maximumOrder, 1)
   }
 }

@@ -28,6 +28,7 @@ public struct SizeClasses: Sendable {
     }
     if policy.has96 { sizes.append(96) }
     if policy.has192 { sizes.append(192) }
+    sizes += policy.extraSizes.filter { $0 > 0 && $0 < policy.maximumCacheSize && !sizes.contains($0) }
     sizes.sort()
     self.sizes = sizes
     small = (0..<24).map { slot in

@@ -46,18 +46,26 @@ struct CacheDirectory: ~Copyable {
   private let layout: CacheLayout
   private let reclaimable: Set<CacheEvidence.Identity>
   private let alignments: [CacheEvidence.Identity: Int]
+  private let known: KnownCaches
+  private let ownCaches: [StringID: Int]
+  // The names that frees gave to caches.
+  private let namesInTrace: Set<String>
   // The classes that the evidence numbers.
   private let evidenceClasses: SizeClasses
 
   init(
-    profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, strings: StringInterner
+    profile: KernelProfile, survey: borrowing TraceSurvey, layout: CacheLayout, known: [KnownCache],
+    ownCaches: [StringID: Int], strings: StringInterner
   ) {
+    self.ownCaches = ownCaches
     classifier = RequestClassifier(profile: profile, strings: strings)
     self.layout = layout
     evidenceClasses = survey.classes
     reclaimable = survey.reclaimableCaches()
     alignments = survey.alignments()
     evidence = survey.evidence
+    self.known = KnownCaches(known)
+    namesInTrace = known.isEmpty ? [] : survey.evidence.cacheNames(strings)
     limit = min(Self.cacheLimit, Self.stateLimit / max(profile.cpuCount, 1))
     self.strings = strings
     kmallocCaches = [Int32](repeating: -1, count: classifier.classes.sizes.count * 8)
@@ -78,6 +86,9 @@ struct CacheDirectory: ~Copyable {
     let requested = batch.requestedBytes[row]
     if requested == 0 || batch.flags[row].contains(.failed) { return Self.notServed }
     guard let sizeClass = classifier.classes.index(bytes: requested) else { return Self.large }
+    if !ownCaches.isEmpty, let bytes = ownCaches[batch.callSite[row]], requested <= UInt64(bytes) {
+      return make(.own(callSite: batch.callSite[row]), tracedSize: (bytes + 7) & ~7, objectSize: bytes)
+    }
     let slot = sizeClass * 8 + classifier.variant(gfp: batch.gfp[row])
     if kmallocCaches[slot] >= 0 { return kmallocCaches[slot] }
     let size = classifier.classes.sizes[sizeClass]
@@ -137,7 +148,8 @@ struct CacheDirectory: ~Copyable {
       return Self.notServed
     }
     let cache = Int32(entries.count)
-    let name = name(of: identity, tracedSize)
+    let known = knownCache(identity, requested: objectSize, allocated: tracedSize)
+    let name = known?.name ?? name(of: identity, tracedSize)
     let description: CacheDescription
     if case .kmalloc(let sizeClass, let variant) = identity {
       description = layout.kmalloc(
@@ -145,8 +157,9 @@ struct CacheDirectory: ~Copyable {
         isReclaimable: variant == SizeClasses.Variant.reclaimable.rawValue)
     } else {
       description = layout.cache(
-        name: name, requested: objectSize, allocated: tracedSize, alignment: alignments[identity],
-        isReclaimable: reclaimable.contains(identity))
+        name: name, requested: objectSize, allocated: tracedSize,
+        alignment: known?.alignment ?? alignments[identity], keepsContents: known?.keepsContents,
+        isReclaimable: known?.isReclaimable ?? reclaimable.contains(identity))
     }
     var size = tracedSize
     if case .kmalloc(let sizeClass, _) = identity { size = classifier.classes.sizes[sizeClass] }
@@ -156,12 +169,25 @@ struct CacheDirectory: ~Copyable {
     return cache
   }
 
+  /// What a snapshot says about a cache: by its name, or for one that the trace doesn't name by its sizes.
+  private func knownCache(
+    _ identity: CacheEvidence.Identity, requested: Int, allocated: Int
+  ) -> KnownCache? {
+    switch identity {
+    case .kmalloc, .own: nil
+    case .named(let name): known.cache(named: strings.string(name), slotSize: allocated)
+    case .site: known.cache(requested: requested, allocated: allocated) { namesInTrace.contains($0) }
+    }
+  }
+
   private func name(of identity: CacheEvidence.Identity, _ slotSize: Int) -> String {
     switch identity {
     case .kmalloc(let sizeClass, let variant):
       return classifier.classes.name(index: sizeClass, variant: SizeClasses.Variant(rawValue: variant) ?? .normal)
     case .named(let name):
       return strings.string(name)
+    case .own(let callSite):
+      return "(own cache of \(strings.string(callSite).prefix { $0 != "+" }))"
     case .site(let site):
       let text = strings.string(evidence.sites[site].callSite)
       return "(unknown \(slotSize) B, \(text.prefix { $0 != "+" }))"

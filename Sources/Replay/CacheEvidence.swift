@@ -17,6 +17,8 @@ public struct CacheEvidence {
   public enum Identity: Hashable, Sendable {
     case kmalloc(sizeClass: Int, variant: Int)
     case named(StringID)
+    /// A cache that the traced kernel doesn't have: a call site's kmalloc requests, in a replay that tries that.
+    case own(callSite: StringID)
     /// Nothing names it: the first of the sites that share it stands for it.
     case site(Int)
   }
@@ -65,6 +67,11 @@ public struct CacheEvidence {
     if case .site(let neighbour) = other { neighbours[neighbour].insert(.site(site)) }
   }
 
+  /// All names that frees gave.
+  func cacheNames(_ strings: StringInterner) -> Set<String> {
+    names.reduce(into: []) { all, counts in all.formUnion(counts.keys.map { strings.string($0) }) }
+  }
+
   /// Whether frees gave a site more than one name.
   func isDivided(site: Int) -> Bool { names[site].count > 1 }
 
@@ -86,7 +93,7 @@ public struct CacheEvidence {
             if let known = identities[other], sites[other].allocatedBytes == sites[site].allocatedBytes {
               found.insert(known)
             }
-          case .named, .kmalloc: found.insert(neighbour)
+          case .named, .kmalloc, .own: found.insert(neighbour)
           }
         }
         if found.count == 1 {

@@ -9,20 +9,33 @@ struct CacheLayout: Sendable {
   let allocator: TracedAllocator.Kind
   /// Who made the trace; `nil` when its sizes don't tell.
   let traced: TracedAllocator.Kind?
-  private let cacheLineBytes: Int
-  private let slob: SLOBPolicy
+  private let profile: KernelProfile
+  // The same with the debugging of the kernel that made the trace.
+  private let tracedProfile: KernelProfile
+  private var cacheLineBytes: Int { profile.cacheLineBytes }
+  private var slob: SLOBPolicy { profile.slob }
 
-  init(allocator: TracedAllocator.Kind, traced: TracedAllocator.Kind?, profile: KernelProfile) {
+  init(
+    allocator: TracedAllocator.Kind, traced: TracedAllocator.Kind?, tracedDebugFlags: SLUBDebugFlags,
+    profile: KernelProfile
+  ) {
     self.allocator = allocator
     self.traced = traced
-    cacheLineBytes = profile.cacheLineBytes
-    slob = profile.slob
+    self.profile = profile
+    var tracedProfile = profile
+    tracedProfile.slub.debugFlags = tracedDebugFlags
+    self.tracedProfile = tracedProfile
+  }
+
+  private var modelsTheTraced: Bool {
+    allocator == traced && (allocator != .slub || profile.slub.debugFlags == tracedProfile.slub.debugFlags)
   }
 
   /// Bytes from one object of a kmalloc class to the next. SLAB aligns its classes to cache lines
   /// (`ARCH_KMALLOC_FLAGS`).
   func kmallocSlot(_ size: Int) -> Int {
-    if allocator != .slab { return size }
+    if allocator == .slob { return size }
+    if allocator == .slub { return SLUBObjectLayout(kmallocClass: size, profile: profile).slotSize }
     return roundUp(
       size, CacheDescription.cacheLineAlignment(objectSize: size, cacheLineBytes: cacheLineBytes))
   }
@@ -31,37 +44,56 @@ struct CacheLayout: Sendable {
   func kmalloc(name: String, size: Int, isReclaimable: Bool) -> CacheDescription {
     let natural = size & (size - 1) == 0 ? size : 8
     let line = CacheDescription.cacheLineAlignment(objectSize: size, cacheLineBytes: cacheLineBytes)
-    return CacheDescription(
+    var cache = CacheDescription(
       name: name, slotSize: kmallocSlot(size), objectSize: size,
       alignment: allocator == .slab ? max(natural, line) : natural, isKmalloc: true, isReclaimable: isReclaimable)
+    if allocator == .slub { cache.leftPadding = SLUBObjectLayout(kmallocClass: size, profile: profile).leftPadding }
+    return cache
   }
 
   /// A cache whose requests say that they want `requested` bytes and get `allocated`.
   ///
   /// `alignment` is what the objects' addresses have in common, where that is known.
   func cache(
-    name: String, requested: Int, allocated: Int, alignment known: Int?, isReclaimable: Bool
+    name: String, requested: Int, allocated: Int, alignment known: Int?, keepsContents: Bool? = nil,
+    isReclaimable: Bool
   ) -> CacheDescription {
     let requested = min(max(requested, 1), allocated)
     let alignment = known.map { max($0, 8) } ?? alignment(requested, allocated)
-    let keeps = keepsContents(requested, allocated, alignment)
+    let keeps = keepsContents ?? self.keepsContents(requested, allocated, alignment)
     var slot = allocated
-    if allocator != traced {
+    var leftPadding = 0
+    if allocator == .slub { leftPadding = SLUBObjectLayout.leftPadding(alignment: alignment, profile: profile) }
+    if !modelsTheTraced {
       switch allocator {
-      case .slub: slot = roundUp(roundUp(requested, 8) + (keeps ? 8 : 0), alignment)
+      case .slub: slot = slub(requested, alignment, keeps, profile)
       case .slab: slot = max(roundUp(requested, alignment), roundUp(16, alignment))
       case .slob:
         slot = roundUp(requested, slob.unitBytes)
       }
     }
-    return CacheDescription(
+    var cache = CacheDescription(
       name: name, slotSize: slot, objectSize: requested, alignment: alignment, keepsContents: keeps,
       isReclaimable: isReclaimable)
+    cache.leftPadding = leftPadding
+    return cache
+  }
+
+  private func slub(_ objectSize: Int, _ alignment: Int, _ keepsContents: Bool, _ profile: KernelProfile) -> Int {
+    SLUBObjectLayout(
+      objectSize: objectSize, alignment: alignment, keepsContents: keepsContents, isKmalloc: false, profile: profile
+    ).slotSize
   }
 
   /// Slots of whole cache lines that the object alone doesn't explain are aligned to them.
   private func alignment(_ requested: Int, _ allocated: Int) -> Int {
     if traced == .slob { return 8 }
+    if !tracedProfile.slub.debugFlags.isEmpty {
+      let candidates = [8, 16, 32, 64].filter { alignment in
+        [false, true].contains { slub(requested, alignment, $0, tracedProfile) == allocated }
+      }
+      return candidates.first ?? 8
+    }
     let line = CacheDescription.cacheLineAlignment(objectSize: requested, cacheLineBytes: cacheLineBytes)
     if line > 8, allocated % line == 0, allocated != roundUp(requested, 8) { return line }
     return 8
@@ -70,7 +102,13 @@ struct CacheLayout: Sendable {
   /// SLUB and SLOB need more than the object where nothing may be stored in it while it is free.
   private func keepsContents(_ requested: Int, _ allocated: Int, _ alignment: Int) -> Bool {
     switch traced {
-    case .slub?: allocated > roundUp(requested, alignment)
+    case .slub?:
+      if tracedProfile.slub.debugFlags.isEmpty {
+        allocated > roundUp(requested, alignment)
+      } else {
+        slub(requested, alignment, false, tracedProfile) != allocated
+          && slub(requested, alignment, true, tracedProfile) == allocated
+      }
     case .slob?: allocated - roundUp(requested, slob.unitBytes) == slob.rcuBytes
     case .slab?, nil: false
     }

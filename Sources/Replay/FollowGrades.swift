@@ -10,6 +10,9 @@ public struct FollowGrades: Sendable {
     public var slabGrowth = Grade()
     /// Slabs given back: right when the model and the kernel both did.
     public var slabRelease = Grade()
+    /// Slabs taken less slabs given back since the first event: by the model's own decisions, and as the trace shows.
+    public var predictedSlabs: Int64 = 0
+    public var observedSlabs: Int64 = 0
     public var misses = [UInt64](repeating: 0, count: AddressMiss.allCases.count)
     /// Objects that must have been taken by requests the trace doesn't show.
     public var takenUnseen: UInt64 = 0
@@ -17,6 +20,8 @@ public struct FollowGrades: Sendable {
     public var freedUnseen: UInt64 = 0
   }
 
+  /// Whether the kernel chains its free objects in random order, so that not addresses are graded, only their slabs.
+  public var isOfSlabs = false
   /// `bytes_alloc` of kmalloc events against the size class the model gives.
   public var allocatedBytes = Grade()
   public var caches: [CacheGrades] = []
@@ -33,6 +38,8 @@ public struct FollowGrades: Sendable {
       sum.oldObjectAddress.add(cache.oldObjectAddress)
       sum.slabGrowth.add(cache.slabGrowth)
       sum.slabRelease.add(cache.slabRelease)
+      sum.predictedSlabs += cache.predictedSlabs
+      sum.observedSlabs += cache.observedSlabs
       sum.takenUnseen += cache.takenUnseen
       sum.freedUnseen += cache.freedUnseen
       for index in sum.misses.indices { sum.misses[index] += cache.misses[index] }
@@ -53,6 +60,8 @@ extension FollowGrades {
       caches[index].oldObjectAddress.subtract(old.oldObjectAddress)
       caches[index].slabGrowth.subtract(old.slabGrowth)
       caches[index].slabRelease.subtract(old.slabRelease)
+      caches[index].predictedSlabs -= old.predictedSlabs
+      caches[index].observedSlabs -= old.observedSlabs
       caches[index].takenUnseen -= old.takenUnseen
       caches[index].freedUnseen -= old.freedUnseen
       for miss in old.misses.indices { caches[index].misses[miss] -= old.misses[miss] }

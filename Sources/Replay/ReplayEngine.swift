@@ -8,17 +8,24 @@ public struct ReplaySetup: Sendable {
   public var allocator: TracedAllocator.Kind
   /// Who made the trace; `nil` when its sizes don't tell.
   public var tracedAllocator: TracedAllocator.Kind?
+  /// The debugging of the SLUB that made the trace.
+  public var tracedDebugFlags: SLUBDebugFlags
+  /// What a snapshot says about the traced kernel's caches.
+  public var knownCaches: [KnownCache] = []
+  /// Call sites whose kmalloc requests of up to so many bytes get a cache of their own, to see what that would save.
+  public var ownCaches: [StringID: Int] = [:]
   /// Whether the model is also led along the trace and graded: the trace must be the same allocator's.
   public var isFollowing: Bool
 
   /// `profile` is the traced kernel's; its kmalloc classes are turned into the modelled allocator's.
   public init(
     profile: KernelProfile, allocator: TracedAllocator.Kind, tracedAllocator: TracedAllocator.Kind?,
-    isFollowing: Bool
+    tracedDebugFlags: SLUBDebugFlags = [], isFollowing: Bool
   ) {
     self.profile = profile.adapted(to: allocator)
     self.allocator = allocator
     self.tracedAllocator = tracedAllocator
+    self.tracedDebugFlags = tracedDebugFlags
     self.isFollowing = isFollowing
   }
 }

@@ -38,8 +38,10 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     self.strings = strings
     directory = CacheDirectory(
       profile: profile, survey: survey,
-      layout: CacheLayout(allocator: setup.allocator, traced: setup.tracedAllocator, profile: profile),
-      strings: strings)
+      layout: CacheLayout(
+        allocator: setup.allocator, traced: setup.tracedAllocator, tracedDebugFlags: setup.tracedDebugFlags,
+        profile: profile),
+      known: setup.knownCaches, ownCaches: setup.ownCaches, strings: strings)
     let offset = survey.pageOffset
     pages = PageClassifier(pageOffset: offset, pageSize: profile.pageSize)
     isFollowing = following && offset != nil

@@ -53,7 +53,9 @@ extension ReplayedModel where Self: ~Copyable {
 }
 
 extension SLUB: ReplayedModel {
-  mutating func add(_ cache: CacheDescription) { _ = addCache(name: cache.name, slotSize: cache.slotSize) }
+  mutating func add(_ cache: CacheDescription) {
+    _ = addCache(name: cache.name, slotSize: cache.slotSize, leftPadding: cache.leftPadding)
+  }
 
   @inline(__always)
   static var hasFixedSlots: Bool { true }

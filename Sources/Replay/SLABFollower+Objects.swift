@@ -85,9 +85,16 @@ extension SLABFollower {
     let geometry = slab.geometry(cache: cache)
     let known = isKnown[cache * cpuLimit + cpu]
     observedPages += Int64(Order.pages(order))
+    grades.caches[cache].observedSlabs += 1
     if known {
       grades.caches[cache].slabGrowth.count(prediction == nil && geometry.order == order)
-      if prediction == nil { predictedPages += Int64(Order.pages(order)) }
+      if prediction == nil {
+        predictedPages += Int64(Order.pages(order))
+        grades.caches[cache].predictedSlabs += 1
+      }
+    } else {
+      // Nothing was predicted yet: what the kernel did is where predictions start from.
+      grades.caches[cache].predictedSlabs += 1
     }
     if prediction != nil || !known {
       let taken = slab.exhaust(cache: cache, cpu: cpu)

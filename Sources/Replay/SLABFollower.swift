@@ -100,6 +100,7 @@ struct SLABFollower: ~Copyable {
   mutating func settleReleases(_ pages: inout PageClassifier) {
     for released in slab.released {
       predictedPages -= Int64(Order.pages(released.order))
+      grades.caches[released.cache].predictedSlabs -= 1
       pages.setOwner(PageClassifier.unknownOwner, base: released.base, order: released.order)
       limbo.insert(
         released.base >> pageShift,
@@ -114,6 +115,7 @@ struct SLABFollower: ~Copyable {
     let order = slab.order(ofSlab: id)
     if isGraded { grades.caches[slab.cache(ofSlab: id)].slabRelease.count(false) }
     observedPages -= Int64(Order.pages(order))
+    grades.caches[slab.cache(ofSlab: id)].observedSlabs -= 1
     pages.setOwner(PageClassifier.unknownOwner, base: base, order: order)
     slab.removeSlab(id)
     settleReleases(&pages)
@@ -159,6 +161,7 @@ extension SLABFollower: AllocatorFollower {
       if limbo.remove(frame &+ pageOffset) != nil {
         grades.caches[cache].slabRelease.count(false)
         observedPages -= Int64(Order.pages(slab.geometry(cache: cache).order))
+        grades.caches[cache].observedSlabs -= 1
         return
       }
     }
@@ -169,6 +172,7 @@ extension SLABFollower: AllocatorFollower {
     guard limbo.count > 0, let waiting = limbo.remove(frame &+ pageOffset) else { return false }
     grades.caches[Int(waiting.cache)].slabRelease.count(true)
     observedPages -= Int64(Order.pages(Int(waiting.order)))
+    grades.caches[Int(waiting.cache)].observedSlabs -= 1
     return true
   }
 

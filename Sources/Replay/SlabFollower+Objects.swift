@@ -8,7 +8,10 @@ extension SlabFollower {
     _ address: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?, _ pages: inout PageClassifier
   ) {
     let prediction = predict(cache, cpu)
-    if case .needsSlab(let order) = prediction { predictedPages += Int64(Order.pages(order)) }
+    if case .needsSlab(let order) = prediction {
+      predictedPages += Int64(Order.pages(order))
+      grades.caches[cache].predictedSlabs += 1
+    }
     freshSlab = -1
     var slab = pages.owner(address: address)
     if slab >= 0, slub.cache(ofSlab: slab) != cache {
@@ -25,6 +28,11 @@ extension SlabFollower {
       return
     }
     let isBorn = born[Int(slab)]
+    if grades.isOfSlabs, isFree(object, inPlaceOf: prediction) {
+      grade(cache, isBorn, true)
+      if freshSlab != slab { _ = slub.allocate(cache: cache, cpu: cpu) }
+      return
+    }
     if case .object(let predicted) = prediction, predicted == object {
       grade(cache, isBorn, true)
       _ = slub.allocate(cache: cache, cpu: cpu)
@@ -57,6 +65,16 @@ extension SlabFollower {
       grades.caches[cache].objectAddress.count(isRight)
     } else {
       grades.caches[cache].oldObjectAddress.count(isRight)
+    }
+  }
+
+  /// Whether the prediction, where free lists are in random order, is right about the slab; the model's list is then put
+  /// in the order that the kernel's must have.
+  private mutating func isFree(_ object: SlabObject, inPlaceOf prediction: AllocationOutcome) -> Bool {
+    switch prediction {
+    case .object(let predicted): slub.relabel(object, as: predicted)
+    case .needsSlab:
+      freshSlab == object.slab && slub.relabel(object, as: SlabObject(slab: freshSlab, index: 0))
     }
   }
 
@@ -94,6 +112,7 @@ extension SlabFollower {
   ) -> Int32 {
     let base = (head &+ pageOffset) << pageShift
     observedPages += Int64(Order.pages(order))
+    grades.caches[cache].observedSlabs += 1
     if case .needsSlab(let wanted) = prediction {
       grades.caches[cache].slabGrowth.count(wanted == order)
       // Runs through the empty lists as the kernel does.
@@ -151,7 +170,7 @@ extension SlabFollower {
   /// CPU, the kernel has used up the one before it and has this one in use.
   private mutating func takenBefore(_ object: SlabObject, _ cpu: Int) {
     let cache = slub.cache(ofSlab: object.slab)
-    if slub.slabInLine(cache: cache, cpu: cpu) == object.slab {
+    if !slub.takesSingly, slub.slabInLine(cache: cache, cpu: cpu) == object.slab {
       grades.caches[cache].takenUnseen += UInt64(slub.exhaustActive(cache: cache, cpu: cpu))
       if case .object(let next) = slub.allocate(cache: cache, cpu: cpu) { slub.free(next, cpu: cpu) }
     }

@@ -18,6 +18,7 @@ extension SlabFollower {
     if limbo.count > 0, let waiting = limbo.remove(frame &+ pageOffset) {
       grades.caches[Int(waiting.cache)].slabRelease.count(true)
       observedPages -= Int64(Order.pages(Int(waiting.order)))
+      grades.caches[Int(waiting.cache)].observedSlabs -= 1
       return
     }
     let slab = pages.owner(frame: frame)
@@ -30,6 +31,7 @@ extension SlabFollower {
     let order = slub.order(ofSlab: slab)
     grades.caches[slub.cache(ofSlab: slab)].slabRelease.count(false)
     observedPages -= Int64(Order.pages(order))
+    grades.caches[slub.cache(ofSlab: slab)].observedSlabs -= 1
     pages.setOwner(PageClassifier.unknownOwner, base: base, order: order)
     slub.removeSlab(slab)
     settleReleases(&pages)
@@ -39,6 +41,7 @@ extension SlabFollower {
   mutating func settleReleases(_ pages: inout PageClassifier) {
     for slab in slub.released {
       predictedPages -= Int64(Order.pages(slab.order))
+      grades.caches[slab.cache].predictedSlabs -= 1
       pages.setOwner(PageClassifier.unknownOwner, base: slab.base, order: slab.order)
       limbo.insert(
         slab.base >> pageShift, Limbo(base: slab.base, cache: Int32(slab.cache), order: UInt8(slab.order)))

@@ -57,6 +57,7 @@ struct SlabFollower: ~Copyable {
     oldPageNodes = nodes
     unseen = UnseenAllocations(survey.unseen)
     infersUnseen = !survey.unseen.isEmpty
+    grades.isOfSlabs = profile.slub.randomisesFreelist
   }
 
   /// Where several caches are served from one place, the page says which, once something else on it did.
@@ -71,7 +72,7 @@ struct SlabFollower: ~Copyable {
   mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slub.cacheCount < directory.entries.count {
       let entry = directory.entries[slub.cacheCount]
-      let cache = slub.addCache(name: entry.name, slotSize: entry.slotSize)
+      let cache = slub.addCache(name: entry.name, slotSize: entry.slotSize, leftPadding: entry.description.leftPadding)
       grades.caches.append(FollowGrades.CacheGrades())
       seedOldSlabs(entry.identity, cache, &pages)
     }
@@ -84,6 +85,7 @@ struct SlabFollower: ~Copyable {
   ) {
     guard let objects = startObjects[identity] else { return }
     let geometry = slub.geometry(cache: cache)
+    let leftPadding = UInt64(slub.leftPadding(cache: cache))
     let slabBytes = UInt64(1) << (pageShift + UInt64(geometry.order))
     var order: [UInt64] = []
     var free: [UInt64: [UInt16]] = [:]
@@ -92,7 +94,8 @@ struct SlabFollower: ~Copyable {
     var hasActive = Set<UInt16>()
     for object in objects {
       let base = object.address & ~(slabBytes - 1)
-      let (index, rest) = (object.address - base).quotientAndRemainder(dividingBy: UInt64(geometry.slotSize))
+      let (index, rest) = (object.address &- base &- leftPadding).quotientAndRemainder(
+        dividingBy: UInt64(geometry.slotSize))
       if rest != 0 || index >= UInt64(geometry.objectsPerSlab) { continue }
       if free[base] == nil { order.append(base) }
       free[base, default: []].append(UInt16(index))

@@ -1,4 +1,5 @@
 public import KernelTypes
+import MemoryModels
 public import TraceEvents
 
 /// The first pass over a trace: learns what a replay must know before it starts.
@@ -38,6 +39,7 @@ public struct TraceSurvey: ~Copyable {
 
   private struct LastBlock: BitwiseCopyable {
     var page: UInt64
+    var order: UInt8
     var isReclaimable: Bool
   }
 
@@ -73,12 +75,20 @@ public struct TraceSurvey: ~Copyable {
 
   // The block each CPU took last, and what the sites are whose first object on such a block makes it reclaimable.
   private var lastBlocks: [LastBlock] = []
+  // New slabs by where their first object lies.
+  private var firstObjects = 0
+  private var firstObjectsElsewhere = 0
   private var reclaimableNodes = Set<Int32>()
   private let reclaimableType: UInt8
   // SLOB: by site, all bits of its objects' addresses, and how many objects there were.
   private var addressBits: [SeenAddresses] = []
   /// Whether objects of different caches share pages (SLOB), so that neighbours tell nothing.
   private let sharesPages: Bool
+  /// Whether objects' addresses must tell their alignment.
+  private let learnsAlignment: Bool
+  // Bytes from one object of each kmalloc class to the next; and whether something lies before the first.
+  private let kmallocSlots: [UInt64]
+  private let hasLeftPadding: Bool
 
   /// The kmalloc classes of the traced kernel.
   var classes: SizeClasses { classifier.classes }
@@ -88,6 +98,10 @@ public struct TraceSurvey: ~Copyable {
   /// `sharesPages` says that the trace was made by SLOB, whose caches share pages.
   public init(profile: KernelProfile, pageOffset: UInt64?, sharesPages: Bool = false, strings: StringInterner) {
     self.sharesPages = sharesPages
+    let hasRedZones = profile.slub.debugFlags.contains(.redZone)
+    let hasLeftPadding = !sharesPages && hasRedZones
+    self.hasLeftPadding = hasLeftPadding
+    learnsAlignment = sharesPages || hasLeftPadding
     reclaimableType = UInt8(
       (0..<8).first {
         MigrateType(
@@ -97,7 +111,14 @@ public struct TraceSurvey: ~Copyable {
     pageShift = UInt64(profile.pageSize.trailingZeroBitCount)
     self.pageOffset = pageOffset
     offset = pageOffset ?? 0
+    kmallocSlots = Self.kmallocSlots(profile)
     classifier = RequestClassifier(profile: profile, strings: strings)
+  }
+
+  private static func kmallocSlots(_ profile: KernelProfile) -> [UInt64] {
+    SizeClasses(policy: profile.kmalloc).sizes.map {
+      UInt64(SLUBObjectLayout(kmallocClass: $0, profile: profile).slotSize)
+    }
   }
 
   /// Looks at the events of a batch.
@@ -134,7 +155,7 @@ public struct TraceSurvey: ~Copyable {
     if batch.flags[row].contains(.accounted) { sawAccounted = true }
     let address = batch.address[row]
     let page = address >> pageShift
-    if sharesPages, node >= 0 {
+    if learnsAlignment, node >= 0 {
       while addressBits.count <= Int(node) { addressBits.append(SeenAddresses(bits: 0, count: 0)) }
       addressBits[Int(node)].bits |= address
       addressBits[Int(node)].count += 1
@@ -145,9 +166,7 @@ public struct TraceSurvey: ~Copyable {
     } else {
       pages.insert(page, PageFact(node: node, since: ordinal))
       let cpu = Int(batch.cpu[row])
-      if cpu < lastBlocks.count, lastBlocks[cpu].isReclaimable, lastBlocks[cpu].page == page {
-        reclaimableNodes.insert(node)
-      }
+      if cpu < lastBlocks.count { noteFirstObject(address, page, node, lastBlocks[cpu]) }
     }
     if isOld(page), touch(address) {
       startObjects.append((address, node, batch.cpu[row]))
@@ -157,9 +176,24 @@ public struct TraceSurvey: ~Copyable {
 
   private mutating func noteBlock(_ batch: borrowing EventBatch, _ row: Int) {
     let cpu = Int(batch.cpu[row])
-    while lastBlocks.count <= cpu { lastBlocks.append(LastBlock(page: .max, isReclaimable: false)) }
+    while lastBlocks.count <= cpu { lastBlocks.append(LastBlock(page: .max, order: 0, isReclaimable: false)) }
     lastBlocks[cpu] = LastBlock(
-      page: batch.address[row] &+ offset, isReclaimable: batch.migrateType[row] == reclaimableType)
+      page: batch.address[row] &+ offset, order: UInt8(min(batch.order[row], 10)),
+      isReclaimable: batch.migrateType[row] == reclaimableType)
+  }
+
+  /// The first object on the block that its CPU took last: the first of a new slab.
+  private mutating func noteFirstObject(_ address: UInt64, _ page: UInt64, _ node: Int32, _ block: LastBlock) {
+    guard page &- block.page < Order.pages(Int(block.order)) else { return }
+    firstObjects += 1
+    if address &- (block.page << pageShift) >= slotBytes(node) { firstObjectsElsewhere += 1 }
+    if page == block.page, block.isReclaimable { reclaimableNodes.insert(node) }
+  }
+
+  /// Whether new slabs hand out their objects in random order (CONFIG_SLAB_FREELIST_RANDOM): the first one is seldom the
+  /// one at the start. Some are not either way, where requests without an event came before.
+  public var sawRandomFreelists: Bool {
+    !sharesPages && firstObjects >= 16 && firstObjectsElsewhere * 2 > firstObjects
   }
 
   /// The caches whose slabs the kernel took as reclaimable (`SLAB_RECLAIM_ACCOUNT`), as far as slabs were taken.
@@ -229,17 +263,19 @@ public struct TraceSurvey: ~Copyable {
       for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
       return
     }
-    let slot =
-      fact.node >= 0
-      ? evidence.sites[Int(fact.node)].allocatedBytes
-      : UInt64(classifier.classes.sizes[Int(-1 - fact.node) / 8])
+    let slot = slotBytes(fact.node)
     let end = (first &+ Order.pages(order)) << pageShift
     var address = first << pageShift
     while slot > 0, address < end {
       objects.remove(address)
-      address &+= slot
+      address &+= hasLeftPadding ? 8 : slot
     }
     for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
+  }
+
+  /// Bytes from one object of a node to the next.
+  private func slotBytes(_ node: Int32) -> UInt64 {
+    node >= 0 ? evidence.sites[Int(node)].allocatedBytes : kmallocSlots[Int(-1 - node) / 8]
   }
 
   private mutating func see(frame: UInt64, order: Int, wasFree: Bool) {

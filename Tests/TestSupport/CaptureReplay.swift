@@ -40,6 +40,8 @@ public final class CaptureRun {
     var reconnaissance = ReplayReconnaissance(profile: profile)
     while try beginning.read(into: &batch), !reconnaissance.isDone { reconnaissance.consume(batch) }
     let traced = reconnaissance.tracedAllocator
+    profile.slub.debugFlags = reconnaissance.debugFlags
+    let debugFlags = reconnaissance.debugFlags
 
     let first = try TraceInput.open(path: path)
     var survey = TraceSurvey(
@@ -48,7 +50,9 @@ public final class CaptureRun {
     while try first.read(into: &batch) { survey.consume(batch) }
     survey.finish()
     let setups = allocators.map {
-      ReplaySetup(profile: profile, allocator: $0, tracedAllocator: traced, isFollowing: traced == $0)
+      ReplaySetup(
+        profile: profile, allocator: $0, tracedAllocator: traced, tracedDebugFlags: debugFlags,
+        isFollowing: traced == $0)
     }
     fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     tracedAllocator = traced

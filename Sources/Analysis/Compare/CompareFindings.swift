@@ -10,7 +10,7 @@ public struct CompareFindings: Sendable {
 
   /// The allocator that made the trace, or the first one.
   private var reference: ReplayFindings? {
-    allocators.first { $0.allocator == $0.tracedAllocator } ?? allocators.first
+    allocators.first { $0.allocator == $0.tracedAllocator && $0.variant == nil } ?? allocators.first
   }
 
   /// All requests, with the sizes that the trace's own allocator gives them if it is among those compared.

@@ -9,12 +9,16 @@ public struct ReplayFindings: Sendable {
     case noAddresses
     /// Another allocator made the trace.
     case otherAllocator
+    /// The model was asked to run with other options than the traced kernel's.
+    case otherOptions
     /// The sizes handed out fit no allocator that is known.
     case unknownAllocator
   }
 
   /// The allocator that was modelled.
   public var allocator: TracedAllocator.Kind
+  /// Settings of the model that differ from the traced kernel's, as the user wrote them: `max-order=0`.
+  public var variant: String?
   /// The allocator that made the trace, if its sizes tell.
   public var tracedAllocator: TracedAllocator.Kind?
   /// Why there are no grades, if there are none.
@@ -22,16 +26,28 @@ public struct ReplayFindings: Sendable {
   /// What the model ran with.
   public var profile: KernelProfile
   public var outcome: ReplayOutcome
+  /// The slabs of slabinfo before and after, if there are snapshots of both moments.
+  public var slabInfo: SlabInfoVerification?
 
   public init(
-    allocator: TracedAllocator.Kind, tracedAllocator: TracedAllocator.Kind?, ungraded: Ungraded?,
+    allocator: TracedAllocator.Kind, variant: String? = nil, tracedAllocator: TracedAllocator.Kind?,
+    ungraded: Ungraded?,
     profile: KernelProfile, outcome: ReplayOutcome
   ) {
     self.allocator = allocator
+    self.variant = variant
     self.tracedAllocator = tracedAllocator
     self.ungraded = ungraded
     self.profile = profile
     self.outcome = outcome
+  }
+
+  /// What the allocator is called in JSON, and by options: `slub:max-order=0`.
+  public var identifier: String { ([allocator.rawValue] + (variant.map { [$0] } ?? [])).joined(separator: ":") }
+
+  /// What people read: `SLUB max-order=0`.
+  public var displayName: String {
+    allocator.rawValue.uppercased() + (variant.map { " " + $0.split(separator: ":").joined(separator: " ") } ?? "")
   }
 
   /// Bytes of the pages that a state's slabs take.

@@ -39,4 +39,7 @@ public struct ReplayReconnaissance: ~Copyable {
 
   /// The allocator that made the trace, if its sizes tell.
   public var tracedAllocator: TracedAllocator.Kind? { allocator.kind }
+
+  /// The `slub_debug` of a SLUB trace, as far as sizes tell.
+  public var debugFlags: SLUBDebugFlags { allocator.debugFlags }
 }

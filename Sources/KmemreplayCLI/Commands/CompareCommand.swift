@@ -9,6 +9,10 @@ struct CompareCommand: ToolCommand {
     abstract: "The trace's requests through several modelled allocators, side by side.",
     discussion: """
       Example: kmemreplay compare trace.txt --allocators slub,slab,slob
+      Example: kmemreplay compare trace.txt --allocators slub,slub:max-order=0,slub:max-order=1,slub:debug=FZPU
+
+      An allocator may have settings of its own after colons: max-order=N, min-order=N, min-objects=N, debug=FZPU, \
+      no-cpu-partial, tiny (SLUB's boot options and build settings).
 
       The trace is read twice, for all allocators together. Each has a modelled machine of its own; all start with the \
       same free memory. The allocator that made the trace is also followed step by step and graded.
@@ -16,6 +20,8 @@ struct CompareCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
+  @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
 
   @Option(
@@ -23,34 +29,23 @@ struct CompareCommand: ToolCommand {
     help: ArgumentHelp("The allocators to model, with commas between: slub, slab, slob.", valueName: "list"))
   var allocators: String = "slub,slab,slob"
 
-  private func chosen() throws -> [AllocatorOption] {
-    var chosen: [AllocatorOption] = []
-    for name in allocators.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let option = AllocatorOption(rawValue: String(name)) else {
-        let known = AllocatorOption.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ValidationError("--allocators: `\(name)` is no allocator; expected some of \(known).")
-      }
-      if chosen.contains(option) { throw ValidationError("--allocators: `\(name)` is named twice.") }
-      chosen.append(option)
-    }
-    return chosen
-  }
-
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "compare")
-    _ = try chosen()
+    _ = try AllocatorChoice.list(allocators)
+    if snapshots.pages == .model { throw ValidationError("--pages model is for `replay` and `frag`.") }
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
-    let passes = ReplayPasses(input: input, slub: slub, environment: environment)
-    let (subject, findings, status) = try passes.run(try chosen().map(\.kind))
+    let gate = try Gate(gates, command: "compare", input: input.trace, in: environment)
+    let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
+    let (subject, findings, status) = try passes.run(try AllocatorChoice.list(allocators))
     let report = CompareReport(subject: subject, findings: CompareFindings(allocators: findings), top: output.top)
     switch output.format {
     case .json: try destination.write(try report.json())
     case .markdown: try destination.write(report.markdown())
     case .text, .html, .csv: try destination.write(report.text())
     }
-    return status
+    return try gate.judge(status) { try report.json() }
   }
 }

@@ -22,6 +22,7 @@ struct FragCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
 
   @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
 
@@ -31,6 +32,7 @@ struct FragCommand: ToolCommand {
     let bundle = CaptureBundle(input.trace)
     if bundle == nil, SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
     let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
     var pages = try PagePredictionPass(snapshots, before: before, after: after)
@@ -67,7 +69,7 @@ struct FragCommand: ToolCommand {
     case .markdown: try destination.write(report.markdown())
     case .text, .html, .csv: try destination.write(report.text())
     }
-    return second.status(subject, environment)
+    return try gate.judge(second.status(subject, environment)) { try report.json() }
   }
 
   /// A directory in the trace's place: the snapshot's own zones and indices.

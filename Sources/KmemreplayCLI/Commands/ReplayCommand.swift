@@ -12,10 +12,15 @@ struct ReplayCommand: ToolCommand {
 
       The trace is read twice: once to learn what its caches are, once to replay it. A trace that the same allocator \
       made is also followed step by step, and the report says how many of its answers the model got right.
+
+      Snapshots add more: from --before come SLUB's boot options, the names of caches, and how their objects are \
+      aligned; with --after too, the slabs of each cache are predicted from one slabinfo to the other.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
+  @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
 
   @Option(name: .long, help: "The allocator to model.")
@@ -25,7 +30,8 @@ struct ReplayCommand: ToolCommand {
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
-    let passes = ReplayPasses(input: input, slub: slub, environment: environment)
+    let gate = try Gate(gates, command: "replay", input: input.trace, in: environment)
+    let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
     let (subject, all, status) = try passes.run([allocator.kind])
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
     let report = ReplayReport(subject: subject, findings: findings, top: output.top)
@@ -34,6 +40,6 @@ struct ReplayCommand: ToolCommand {
     case .markdown: try destination.write(report.markdown())
     case .text, .html, .csv: try destination.write(report.text())
     }
-    return status
+    return try gate.judge(status) { try report.json() }
   }
 }

@@ -15,6 +15,7 @@ struct WasteCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
 
   @Option(name: .long, help: "What waste is summed up by.")
   var by: WasteGrouping = .callSite
@@ -32,13 +33,21 @@ struct WasteCommand: ToolCommand {
       valueName: "file"))
   var sourceMap: String?
 
+  @Flag(
+    name: .long,
+    help:
+      "Also replay the trace with new kmalloc classes and with caches for single call sites, and say what they save.")
+  var advise = false
+
   func validate() throws { try output.require([.text, .json, .markdown, .csv], command: "waste") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "waste", input: input.trace, in: environment)
     var symbols = try input.symbols.map(SymbolFile.read)
     let sourceMap = try sourceMap.map(SymbolFile.readSourceMap)
-    var run = try TraceRun(input, environment)
+    let open = environment.openRepeatedly(input.trace)
+    var run = advise ? TraceRun(input, environment, reading: try open()) : try TraceRun(input, environment)
     var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
     analysis.findCallers(strings: run.strings, stacks: run.stacks)
     var batch = EventBatch()
@@ -53,9 +62,14 @@ struct WasteCommand: ToolCommand {
     }
     let result = analysis.finish(
       strings: run.strings, naming: subject.wasteNaming(symbols: symbols, sourceMap: sourceMap))
-    let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
+    var report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
+    if advise {
+      report.advice = try AdvicePasses(input: input, environment: environment, open: open).run(atPeak: sort != .live)
+    }
     try destination.write(render(report))
-    return run.status(subject, environment)
+    // Thresholds look at every group, whatever is shown.
+    let whole = WasteReport(subject: subject, result: result, top: nil, order: sort)
+    return try gate.judge(run.status(subject, environment)) { try whole.json() }
   }
 
   private func render(_ report: WasteReport) throws -> String {

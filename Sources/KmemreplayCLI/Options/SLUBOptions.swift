@@ -16,25 +16,30 @@ struct SLUBOptions: ParsableArguments {
   @Flag(name: .long, help: "SLUB without lists of partly used slabs per CPU (CONFIG_SLUB_CPU_PARTIAL off).")
   var slubNoCpuPartial = false
 
-  func validate() throws {
-    for (name, value) in [("--slub-min-order", slubMinOrder), ("--slub-max-order", slubMaxOrder)] {
-      if let value, !(0...10).contains(value) {
-        throw ValidationError("\(name) \(value) is no order; expected 0 to 10.")
-      }
-    }
-    if let least = slubMinOrder, least > slubMaxOrder ?? 3 {
-      throw ValidationError("--slub-min-order \(least) is above --slub-max-order \(slubMaxOrder ?? 3).")
-    }
-    if let slubMinObjects, !(0...65535).contains(slubMinObjects) {
-      throw ValidationError("--slub-min-objects \(slubMinObjects) is out of range; expected 0 to 65535.")
-    }
-  }
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "SLUB's slub_debug for all caches, some of FZPU, or - for none (default: what sizes in the trace show).",
+      valueName: "letters"))
+  var slubDebug: String?
 
-  /// Puts the options into a profile.
-  func apply(to profile: inout KernelProfile) {
-    if let slubMinOrder { profile.slub.minimumOrder = slubMinOrder }
-    if let slubMaxOrder { profile.slub.maximumOrder = slubMaxOrder }
-    if let slubMinObjects { profile.slub.minimumObjects = slubMinObjects }
-    if slubNoCpuPartial { profile.slub.hasPerCPUPartial = false }
+  @Flag(name: .long, help: "SLUB as CONFIG_SLUB_TINY builds it (6.2 and later).")
+  var slubTiny = false
+
+  @Flag(
+    name: .long,
+    help:
+      "New slabs hand out their objects in random order (default: what the trace shows). Slabs are graded, not slots.")
+  var slubFreelistRandom = false
+
+  func validate() throws { try settings().validate { "--slub-" + $0 } }
+
+  /// What was given. Throws `ValidationError` if the letters of `--slub-debug` are none.
+  func settings() throws -> SLUBSettings {
+    SLUBSettings(
+      minimumOrder: slubMinOrder, maximumOrder: slubMaxOrder, minimumObjects: slubMinObjects,
+      hasNoPerCPUPartial: slubNoCpuPartial,
+      debugFlags: try slubDebug.map { try SLUBSettings.debugFlags($0, "--slub-debug") }, isTiny: slubTiny,
+      randomisesFreelist: slubFreelistRandom)
   }
 }

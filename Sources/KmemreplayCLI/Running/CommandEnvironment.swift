@@ -8,6 +8,8 @@ public struct CommandEnvironment {
   public var errors: any TextSink
   /// Whether standard error is a terminal, where progress may be shown.
   public var showsProgress: Bool
+  /// The variables of the process's environment.
+  public var variables: [String: String]
   /// Opens the trace at a path for one pass; `-` is standard input.
   public var openTrace: (String) throws(TraceError) -> OpenedTrace
   /// Makes what opens the trace at a path for each of several passes; `-` is standard input.
@@ -15,12 +17,14 @@ public struct CommandEnvironment {
 
   public init(
     output: any TextSink, errors: any TextSink, showsProgress: Bool = false,
+    variables: [String: String] = [:],
     openTrace: @escaping (String) throws(TraceError) -> OpenedTrace = OpenedTrace.open,
     openRepeatedly: @escaping (String) -> (() throws(TraceError) -> OpenedTrace) = { RepeatableTrace($0).open }
   ) {
     self.output = output
     self.errors = errors
     self.showsProgress = showsProgress
+    self.variables = variables
     self.openTrace = openTrace
     self.openRepeatedly = openRepeatedly
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import TraceEvents
 
@@ -60,7 +61,8 @@ public enum CommandRunner {
     signal(SIGPIPE, SIG_IGN)
     let errors = DescriptorSink(STDERR_FILENO)
     let environment = CommandEnvironment(
-      output: DescriptorSink(STDOUT_FILENO), errors: errors, showsProgress: errors.isTerminal)
+      output: DescriptorSink(STDOUT_FILENO), errors: errors, showsProgress: errors.isTerminal,
+      variables: ProcessInfo.processInfo.environment)
     exit(run(Array(CommandLine.arguments.dropFirst()), in: environment).rawValue)
   }
 }

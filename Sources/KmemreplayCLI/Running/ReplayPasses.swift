@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import KernelTypes
+import ProcSnapshots
 import Replay
 import Reports
 import TraceEvents
@@ -10,6 +11,7 @@ import TraceEvents
 struct ReplayPasses {
   var input: InputOptions
   var slub: SLUBOptions
+  var snapshots: SnapshotOptions?
   var environment: CommandEnvironment
 
   /// What the beginning of a trace tells.
@@ -18,34 +20,62 @@ struct ReplayPasses {
     /// The direct map's distance in pages, if objects can be related to pages.
     var pageOffset: UInt64?
     var tracedAllocator: TracedAllocator.Kind?
+    /// The `slub_debug` that the trace's sizes show.
+    var tracedDebugFlags: SLUBDebugFlags = []
+
+    /// The profile of the kernel that made the trace, whatever is modelled.
+    var tracedProfile: KernelProfile {
+      var traced = profile.adapted(to: tracedAllocator ?? .slub)
+      traced.slub.debugFlags = tracedDebugFlags
+      return traced
+    }
 
     /// Why the model of an allocator can't be graded, if it can't.
-    func ungraded(_ allocator: TracedAllocator.Kind) -> ReplayFindings.Ungraded? {
+    func ungraded(_ choice: AllocatorChoice) -> ReplayFindings.Ungraded? {
+      let allocator = choice.kind
+      if choice.variant != nil { return .otherOptions }
       if tracedAllocator == nil { return .unknownAllocator }
       if tracedAllocator != allocator { return .otherAllocator }
+      let shown = profile.slub.debugFlags.intersection(.changingSizes)
+      if allocator == .slub, shown != tracedDebugFlags { return .otherOptions }
       return pageOffset == nil ? .noAddresses : nil
     }
   }
 
   /// Replays the trace through the models of `allocators`; the findings are in that order.
-  func run(_ allocators: [TracedAllocator.Kind]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
+  func run(_ kinds: [TracedAllocator.Kind]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
+    try run(kinds.map { AllocatorChoice($0) })
+  }
+
+  /// Replays the trace through the chosen models; the findings are in that order. Those with settings of their own are
+  /// not graded.
+  func run(_ choices: [AllocatorChoice]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
+    let bundle = CaptureBundle(input.trace)
+    let before = try snapshots?.readBefore() ?? bundle?.snapshot("before")
+    let after = try snapshots?.readAfter() ?? bundle?.snapshot("after")
     let open = environment.openRepeatedly(input.trace)
-    var start = try reconnoitre(try open())
+    var start = try reconnoitre(try open(), before ?? after)
+    let knownCaches = (before ?? after).map { SnapshotCaches.known($0) } ?? []
 
     var batch = EventBatch()
     var first = TraceRun(input, environment, reading: try open())
     var survey = TraceSurvey(
-      profile: start.profile.adapted(to: start.tracedAllocator ?? .slub), pageOffset: start.pageOffset,
+      profile: start.tracedProfile, pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
     while try first.next(&batch) != nil { survey.consume(batch) }
     survey.finish()
     // Only the whole trace tells all CPUs, if its header doesn't.
     start.profile.cpuCount = first.profile.cpuCount
+    if start.tracedAllocator == .slub, survey.sawRandomFreelists { start.profile.slub.randomisesFreelist = true }
 
-    let setups = allocators.map { allocator in
-      ReplaySetup(
-        profile: start.profile, allocator: allocator, tracedAllocator: start.tracedAllocator,
-        isFollowing: start.ungraded(allocator) == nil)
+    let setups = choices.map { choice in
+      var profile = start.profile
+      choice.settings.apply(to: &profile)
+      var setup = ReplaySetup(
+        profile: profile, allocator: choice.kind, tracedAllocator: start.tracedAllocator,
+        tracedDebugFlags: start.tracedDebugFlags, isFollowing: start.ungraded(choice) == nil)
+      setup.knownCaches = knownCaches
+      return setup
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     var second = TraceRun(input, environment, reading: try open())
@@ -57,16 +87,19 @@ struct ReplayPasses {
     let outcomes = fleet.finish()
     let subject = try second.finish(pairing: outcomes.first?.pairing ?? PairingCounts())
     try TraceRun.requireSlabEvents(subject)
-    let findings = zip(setups, outcomes).map { setup, outcome in
-      ReplayFindings(
-        allocator: setup.allocator, tracedAllocator: start.tracedAllocator,
-        ungraded: start.ungraded(setup.allocator), profile: setup.profile, outcome: outcome)
+    let findings = choices.indices.map { index in
+      var findings = ReplayFindings(
+        allocator: choices[index].kind, variant: choices[index].variant, tracedAllocator: start.tracedAllocator,
+        ungraded: start.ungraded(choices[index]), profile: setups[index].profile, outcome: outcomes[index])
+      findings.slabInfo = SlabInfoVerification(
+        before: before, after: after, outcome: outcomes[index])
+      return findings
     }
     return (subject, findings, second.status(subject, environment))
   }
 
   /// Looks at the beginning of a trace.
-  func reconnoitre(_ trace: OpenedTrace) throws -> Start {
+  func reconnoitre(_ trace: OpenedTrace, _ snapshot: Snapshot?) throws -> Start {
     var run = TraceRun(input, environment, reading: trace)
     var batch = EventBatch()
     var more = try run.next(&batch) != nil
@@ -80,10 +113,14 @@ struct ReplayPasses {
     var profile = run.profile.kernelProfile
     profile.kmalloc.hasAccountedCaches =
       reconnaissance.sawAccounted && profile.kernel >= KmallocPolicy.accountedCachesSince
-    slub.apply(to: &profile)
+    profile.slub.debugFlags = reconnaissance.debugFlags
+    if let parameters = snapshot?.commandLine?.parameters {
+      SLUBSettings(kernelParameters: parameters).apply(to: &profile)
+    }
+    try slub.settings().apply(to: &profile)
     return Start(
       profile: profile, pageOffset: hashed ? nil : reconnaissance.pageOffset,
-      tracedAllocator: reconnaissance.tracedAllocator)
+      tracedAllocator: reconnaissance.tracedAllocator, tracedDebugFlags: reconnaissance.debugFlags)
   }
 }
 

@@ -7,6 +7,8 @@ public struct CacheDescription: Hashable, Sendable {
   public var objectSize: Int
   /// Bytes that objects are aligned to; a power of two.
   public var alignment: Int
+  /// Bytes before each object in its slot: SLUB's red zone.
+  public var leftPadding = 0
   /// Whether kmalloc uses the cache.
   public var isKmalloc: Bool
   /// Whether nothing may be stored in free objects: they have a constructor or are used under RCU.

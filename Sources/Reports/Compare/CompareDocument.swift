@@ -30,11 +30,11 @@ struct CompareDocument: Encodable {
     requests = findings.requests
     allocators = findings.allocators.map { allocator in
       Allocator(
-        name: allocator.allocator.rawValue, modelProfile: allocator.profile, model: .init(allocator),
+        name: allocator.identifier, modelProfile: allocator.profile, model: .init(allocator),
         marks: allocator.outcome.marks.map { .init($0) }, marksOmitted: allocator.outcome.omittedMarks,
         timeline: allocator.outcome.timeline.map { .init($0) }, verification: .init(allocator))
     }
-    best = findings.best.map { Best(name: $0.allocator.rawValue) }
+    best = findings.best.map { Best(name: $0.identifier) }
   }
 }
 

@@ -15,7 +15,7 @@ extension CompareReport {
 
   private var nextSteps: NextSteps {
     var steps = NextSteps()
-    for allocator in findings.allocators {
+    for allocator in findings.allocators where allocator.variant == nil {
       steps.add(
         "kmemreplay replay \(subject.nameForShell) --allocator \(allocator.allocator.rawValue)",
         "\(name(allocator)) by cache")

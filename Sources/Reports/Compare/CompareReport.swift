@@ -15,7 +15,7 @@ public struct CompareReport: Sendable {
     self.top = top
   }
 
-  func name(_ allocator: ReplayFindings) -> String { allocator.allocator.rawValue.uppercased() }
+  func name(_ allocator: ReplayFindings) -> String { allocator.displayName }
 
   /// The answer in a sentence or two.
   var answer: String {
@@ -23,7 +23,7 @@ public struct CompareReport: Sendable {
     let wasted = best.footprintWastedBytes(best.outcome.end.modelled)
     var text = "\(name(best)) holds least beyond the \(Units.bytes(best.outcome.end.modelled.live.requestedBytes)) "
     text += "requested at the end: \(Units.bytes(wasted))"
-    let others = findings.allocators.filter { $0.allocator != best.allocator }.map { other in
+    let others = findings.allocators.filter { name($0) != name(best) }.map { other in
       "\(name(other)) \(Units.bytes(other.footprintWastedBytes(other.outcome.end.modelled)))"
     }
     if !others.isEmpty { text += "; " + others.joined(separator: ", ") }
@@ -34,11 +34,13 @@ public struct CompareReport: Sendable {
   var trust: [String] {
     findings.allocators.map { allocator in
       guard let grades = allocator.outcome.grades else {
-        return "\(name(allocator)): not graded, the trace does not tell what it would have done."
+        return allocator.variant != nil
+          ? "\(name(allocator)): not graded, a kernel that nobody traced."
+          : "\(name(allocator)): not graded, the trace does not tell what it would have done."
       }
       let address = grades.total.objectAddress
       return "\(name(allocator)): made this trace; led along it, the model named "
-        + "\(Grades.percent(address)) of the addresses on new slabs (\(Grades.fraction(address))) and "
+        + "\(Grades.percent(address)) of the \(grades.isOfSlabs ? "objects' slabs" : "addresses") on new slabs (\(Grades.fraction(address))) and "
         + "\(Grades.percent(grades.total.slabGrowth)) of the slab growths."
     }
   }

@@ -52,14 +52,35 @@ struct ReplayDocument: Encodable {
   struct Verification: Encodable {
     var allocatedBytes: GradeDocument?
     var objectAddress: GradeDocument?
+    var objectSlab: GradeDocument?
     var oldObjectAddress: GradeDocument?
     var slabGrowth: GradeDocument?
     var slabRelease: GradeDocument?
     var slabPages: Pages?
+    var slabinfo: SlabInfoGrades?
     var addressMisses: [String: UInt64]?
     var takenUnseen: UInt64?
     var freedUnseen: UInt64?
     var ungraded: String?
+  }
+
+  struct SlabInfoGrades: Encodable {
+    struct Cache: Encodable {
+      var name: String
+      var slabsBefore: Int64
+      var predictedSlabs: Int64
+      var observedSlabs: Int64
+      var predictedObjects: Int64
+      var observedObjects: Int64
+      var geometryMatches: Bool
+    }
+
+    var checked: UInt64
+    var matched: UInt64
+    var geometry: GradeDocument
+    var slabs: Pages
+    var untouchedCaches: GradeDocument
+    var caches: [Cache]
   }
 
   struct Cache: Encodable {
@@ -101,6 +122,7 @@ struct ReplayDocument: Encodable {
   }
 
   var allocator: String
+  var variant: String?
   var tracedAllocator: String?
   var modelProfile: KernelProfile
   var model: Model
@@ -126,7 +148,9 @@ struct ReplayDocument: Encodable {
         pageFrees: outcome.observedPageFrees)
     }
     verification = Verification(findings)
-    caches = outcome.caches.prefix(report.top ?? .max).map { Cache($0) }
+    caches = outcome.caches.prefix(report.top ?? .max).map {
+      Cache($0, isOfSlabs: outcome.grades?.isOfSlabs ?? false)
+    }
     cachesOmitted = outcome.caches.count - caches.count
     timeline = outcome.timeline.map { Moment($0) }
     marks = outcome.marks.map { Mark($0) }
@@ -161,13 +185,18 @@ extension ReplayDocument.Verification {
       self.init(ungraded: findings.ungraded?.rawValue)
       return
     }
-    self.init(grades.total)
+    self.init(grades.total, isOfSlabs: grades.isOfSlabs)
     allocatedBytes = .init(grades.allocatedBytes)
+    slabinfo = findings.slabInfo.map { .init($0) }
     slabPages = findings.outcome.end.followed.map { .init($0) }
   }
 
-  init(_ grades: FollowGrades.CacheGrades) {
-    objectAddress = .init(grades.objectAddress)
+  init(_ grades: FollowGrades.CacheGrades, isOfSlabs: Bool) {
+    if isOfSlabs {
+      objectSlab = .init(grades.objectAddress)
+    } else {
+      objectAddress = .init(grades.objectAddress)
+    }
     oldObjectAddress = .init(grades.oldObjectAddress)
     slabGrowth = .init(grades.slabGrowth)
     slabRelease = .init(grades.slabRelease)
@@ -178,14 +207,29 @@ extension ReplayDocument.Verification {
   }
 }
 
+extension ReplayDocument.SlabInfoGrades {
+  init(_ verification: SlabInfoVerification) {
+    self.init(
+      checked: verification.slabs.checked, matched: verification.slabs.matched, geometry: .init(verification.geometry),
+      slabs: .init(predicted: verification.predictedSlabs, observed: verification.observedSlabs),
+      untouchedCaches: .init(verification.untouched),
+      caches: verification.caches.map {
+        Cache(
+          name: $0.name, slabsBefore: $0.slabsBefore, predictedSlabs: $0.predictedSlabs,
+          observedSlabs: $0.observedSlabs, predictedObjects: $0.predictedObjects, observedObjects: $0.observedObjects,
+          geometryMatches: $0.geometryIsRight)
+      })
+  }
+}
+
 extension ReplayDocument.Cache {
-  init(_ cache: ReplayOutcome.Cache) {
+  init(_ cache: ReplayOutcome.Cache, isOfSlabs: Bool) {
     self.init(
       name: cache.name, objectSize: cache.objectSize, slotSize: cache.slotSize, slabOrder: cache.slabOrder,
       slotsPerSlab: cache.slotsPerSlab, slabs: cache.slabs, slabPages: cache.slabPages, peakSlabs: cache.peakSlabs,
       activeObjects: cache.activeObjects, live: cache.live, freeSlotBytes: cache.freeSlotBytes,
       paddingBytes: cache.paddingBytes, growths: cache.growths, releases: cache.releases,
-      verification: cache.grades.map { .init($0) })
+      verification: cache.grades.map { .init($0, isOfSlabs: isOfSlabs) })
   }
 }
 

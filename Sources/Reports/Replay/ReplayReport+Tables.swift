@@ -63,10 +63,39 @@ extension ReplayReport {
     }
     let total = grades.total
     add("bytes_alloc of kmalloc", grades.allocatedBytes, "the size class")
-    add("object address", total.objectAddress, "on slabs taken in the trace, to the byte")
-    add("object address, old slabs", total.oldObjectAddress, "on slabs from before the trace")
+    if grades.isOfSlabs {
+      add("object's slab", total.objectAddress, "on slabs taken in the trace; which slot is random on this kernel")
+      add("object's slab, old ones", total.oldObjectAddress, "on slabs from before the trace")
+    } else {
+      add("object address", total.objectAddress, "on slabs taken in the trace, to the byte")
+      add("object address, old slabs", total.oldObjectAddress, "on slabs from before the trace")
+    }
     add("slab growth", total.slabGrowth, "a new slab of this order, at this event")
     add("slab release", total.slabRelease, "a slab given back")
+    if let verification = findings.slabInfo {
+      add("slabs in slabinfo", verification.slabs, "caches whose slabs after the trace were predicted to the slab")
+      add("geometry in slabinfo", verification.geometry, "caches whose slot, objects per slab and order are right")
+    }
+    return table
+  }
+
+  /// Slabs by cache, from slabinfo before to slabinfo after: those that changed or were wrong.
+  func slabInfoTable(_ verification: SlabInfoVerification, limit: Int) -> TextTable {
+    var table = TextTable([
+      .init("slabinfo: slabs of", isNumber: false), .init("Before"), .init("Predicted after"), .init("Observed after"),
+    ])
+    func row(_ name: String, _ before: Int64, _ predicted: Int64, _ observed: Int64) {
+      table.add([name] + [before, predicted, observed].map { $0 < 0 ? "-" + Units.count(-$0) : Units.count($0) })
+    }
+    let changed = verification.caches.filter {
+      $0.slabsBefore != $0.observedSlabs || $0.predictedSlabs != $0.observedSlabs
+    }
+    for cache in changed.prefix(limit) {
+      row(cache.name, cache.slabsBefore, cache.predictedSlabs, cache.observedSlabs)
+    }
+    row(
+      "all caches with requests", verification.caches.reduce(0) { $0 + $1.slabsBefore }, verification.predictedSlabs,
+      verification.observedSlabs)
     return table
   }
 
@@ -87,7 +116,7 @@ extension ReplayReport {
       .init("Cache", isNumber: false), .init("Slot"), .init("Order"), .init("Slots"), .init("Slabs"), .init("Pages"),
       .init("Live"), .init("Object waste"), .init("Free slots"),
     ]
-    if graded { columns.append(.init("Addresses right")) }
+    if graded { columns.append(.init(outcome.grades?.isOfSlabs == true ? "Slabs right" : "Addresses right")) }
     var table = TextTable(columns)
     for cache in outcome.caches.prefix(limit ?? .max) {
       var cells = [

@@ -14,6 +14,8 @@ extension ReplayReport {
       let slub = profile.slub
       text += ", orders \(slub.minimumOrder) to \(slub.maximumOrder), "
       text += slub.minimumObjects == 0 ? "objects per slab by CPUs" : "at least \(slub.minimumObjects) objects per slab"
+      if !slub.debugFlags.isEmpty { text += ", slub_debug=\(slub.debugFlags.letters)" }
+      if slub.isTiny { text += ", CONFIG_SLUB_TINY" }
     case .slab:
       text += ", orders up to \(profile.slab.maximumOrder) unless an object is larger"
     case .slob:
@@ -65,6 +67,7 @@ extension ReplayReport {
       if !misses.rows.isEmpty { text += misses.text() + "\n" }
     }
     if let note = ungradedNote { text += note + "\n\n" }
+    if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).text() + "\n" }
     text += cacheHeading(limit) + "\n" + cacheTable(limit: limit).text() + "\n"
     if !outcome.marks.isEmpty { text += markHeading + "\n" + markTable(limit: Self.standardMarks).text() + "\n" }
     text += QualityText.section(subject.quality) + "\n"
@@ -84,6 +87,7 @@ extension ReplayReport {
       if !misses.rows.isEmpty { text += misses.markdown() + "\n" }
     }
     if let note = ungradedNote { text += SafeText.markdown(note) + "\n\n" }
+    if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).markdown() + "\n" }
     text += "## " + cacheHeading(limit) + "\n\n" + cacheTable(limit: limit).markdown() + "\n"
     if !outcome.marks.isEmpty {
       text += "## At the trace's markers\n\n" + markTable(limit: Self.standardMarks).markdown() + "\n"

@@ -16,7 +16,7 @@ public struct ReplayReport: Sendable {
   }
 
   var outcome: ReplayOutcome { findings.outcome }
-  var name: String { findings.allocator.rawValue.uppercased() }
+  var name: String { findings.displayName }
 
   func duration(_ time: UInt64) -> String { Units.duration(time, isTicks: subject.isTicks) }
 
@@ -30,8 +30,8 @@ public struct ReplayReport: Sendable {
     if let grades = outcome.grades {
       let address = grades.total.objectAddress
       text +=
-        "\nFollowed along the trace, the model named the address of \(Grades.percent(address)) of the objects on new "
-        + "slabs."
+        "\nFollowed along the trace, the model named the \(grades.isOfSlabs ? "slab" : "address") of "
+        + "\(Grades.percent(address)) of the objects on new slabs."
     }
     return text
   }
@@ -46,6 +46,8 @@ public struct ReplayReport: Sendable {
     case .otherAllocator:
       "Not graded: this trace was made by \(findings.tracedAllocator?.rawValue.uppercased() ?? "another allocator"), "
         + "so it doesn't tell what \(name) would have done."
+    case .otherOptions:
+      "Not graded: the traced SLUB ran with other debugging (the sizes in the trace show it) than the one modelled."
     case .unknownAllocator:
       "Not graded: the sizes in this trace fit no allocator that is known here (`--kernel` and `--arch` may help)."
     }

@@ -47,6 +47,7 @@ struct WasteDocument: Encodable {
   var groupsOmitted: Int
   var marks: [Mark]
   var marksOmitted: UInt64
+  var advice: AdviceSection.Document?
 
   init(_ report: WasteReport) {
     let result = report.result
@@ -65,6 +66,7 @@ struct WasteDocument: Encodable {
     groupsOmitted = result.groups.count - groups.count
     marks = result.marks.map { Mark(text: $0.text, atNanoseconds: $0.time, live: $0.live) }
     marksOmitted = result.marksOmitted
+    advice = report.advice.map { AdviceSection(findings: $0).document }
   }
 }
 

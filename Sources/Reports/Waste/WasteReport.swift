@@ -18,6 +18,8 @@ public struct WasteReport: Sendable {
   /// The most groups shown; `nil` shows all.
   public var top: Int?
   public var order: WasteOrder
+  /// What changes would save, if that was asked for.
+  public var advice: AdviceFindings?
 
   public init(subject: ReportSubject, result: WasteResult, top: Int? = nil, order: WasteOrder = .live) {
     self.subject = subject

@@ -20,6 +20,7 @@ extension SLUB {
 
   @inline(never)
   private mutating func allocateSlowly(cache: Int, cpu: Int) -> AllocationOutcome {
+    if takesSingly { return allocateSingly(cache: cache) }
     let state = cache * cpuLimit + cpu
     let active = cpus[state].active
     if active >= 0 {
@@ -36,6 +37,23 @@ extension SLUB {
     return .needsSlab(order: caches[cache].geometry.order)
   }
 
+  /// Takes one object from the node's first slab. Follows `alloc_single_from_partial` in mm/slub.c, Linux 6.1.
+  private mutating func allocateSingly(cache: Int) -> AllocationOutcome {
+    let id = caches[cache].partialHead
+    if id < 0 { return .needsSlab(order: caches[cache].geometry.order) }
+    let index = slabs[Int(id)].freelist
+    let link = slabs[Int(id)].links + Int(index)
+    slabs[Int(id)].freelist = links[link]
+    links[link] = Self.handedOut
+    slabs[Int(id)].inUse += 1
+    caches[cache].liveObjects += 1
+    if slabs[Int(id)].freelist == Self.endOfList {
+      removePartial(id)
+      slabs[Int(id)].place = .full
+    }
+    return .object(SlabObject(slab: id, index: index))
+  }
+
   /// Completes a request that was answered with `needsSlab`: the block at `base` becomes the CPU's slab and its first
   /// object is handed out. `order` is the block's if it is not the one asked for.
   public mutating func addSlab(cache: Int, cpu: Int, base: UInt64, order: Int? = nil) -> SlabObject {
@@ -49,12 +67,20 @@ extension SLUB {
     links[slab.links] = Self.handedOut
     for index in 1..<max(objects, 1) { links[slab.links + index] = UInt16(index + 1) }
     if objects > 1 { links[slab.links + objects - 1] = Self.endOfList }
+    caches[cache].liveObjects += 1
+    if takesSingly {
+      slabs[Int(id)].inUse = 1
+      if objects > 1 {
+        slabs[Int(id)].freelist = 1
+        addPartial(id, atTail: false)
+      }
+      return SlabObject(slab: id, index: 0)
+    }
     slabs[Int(id)].inUse = slab.objects
     slabs[Int(id)].place = .active
     slabs[Int(id)].cpu = UInt16(cpu)
     cpus[state].active = id
     cpus[state].freelist = objects > 1 ? 1 : Self.endOfList
-    caches[cache].liveObjects += 1
     return SlabObject(slab: id, index: 0)
   }
 

@@ -25,15 +25,17 @@ extension SLUB {
   /// The address of an object.
   public func address(of object: SlabObject) -> UInt64 {
     let slab = slabs[Int(object.slab)]
-    return slab.base &+ UInt64(object.index) &* UInt64(caches[Int(slab.cache)].geometry.slotSize)
+    let cache = Int(slab.cache)
+    return slab.base &+ caches[cache].leftPadding &+ UInt64(object.index) &* UInt64(caches[cache].geometry.slotSize)
   }
 
   /// The object of a slab that starts at `address`; `nil` when no object starts there.
   public func object(slab id: Int32, address: UInt64) -> SlabObject? {
     let slab = slabs[Int(id)]
     let size = UInt64(caches[Int(slab.cache)].geometry.slotSize)
-    if address < slab.base { return nil }
-    let (index, rest) = (address - slab.base).quotientAndRemainder(dividingBy: size)
+    let first = slab.base &+ caches[Int(slab.cache)].leftPadding
+    if address < first { return nil }
+    let (index, rest) = (address - first).quotientAndRemainder(dividingBy: size)
     if rest != 0 || index >= UInt64(slab.objects) { return nil }
     return SlabObject(slab: id, index: UInt16(index))
   }
@@ -42,6 +44,9 @@ extension SLUB {
   public func isFree(_ object: SlabObject) -> Bool {
     links[slabs[Int(object.slab)].links + Int(object.index)] != Self.handedOut
   }
+
+  /// Bytes before each object of a cache in its slot.
+  public func leftPadding(cache: Int) -> Int { Int(caches[cache].leftPadding) }
 
   /// The cache a slab belongs to.
   public func cache(ofSlab id: Int32) -> Int { Int(slabs[Int(id)].cache) }
@@ -84,7 +89,7 @@ extension SLUB {
     slabs[Int(id)].inUse = slab.objects - UInt16(free.count)
     caches[cache].liveObjects += Int(slab.objects) - free.count
     if next == Self.endOfList { return id }
-    if let cpu, cpus[cache * cpuLimit + cpu].active < 0 {
+    if let cpu, !takesSingly, cpus[cache * cpuLimit + cpu].active < 0 {
       activate(id, cache * cpuLimit + cpu, cpu)
       _ = loadSharedFreelist(id, cache * cpuLimit + cpu)
     } else {
@@ -101,6 +106,10 @@ extension SLUB {
   /// unseen.
   public mutating func take(_ object: SlabObject, cpu: Int) -> Int {
     let id = object.slab
+    if takesSingly {
+      if isFree(object) { takeUnseen(object) }
+      return 0
+    }
     let cache = Int(slabs[Int(id)].cache)
     let state = cache * cpuLimit + cpu
     if cpus[state].active != id {

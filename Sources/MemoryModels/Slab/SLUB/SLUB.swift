@@ -6,7 +6,10 @@ public import KernelTypes
 /// block it needs, `addSlab` completes the request, and slabs given back are found in `released`. Slots are named by
 /// `SlabObject`; addresses appear only as the `base` a driver gives to a slab.
 ///
-/// Follows mm/slub.c, Linux 6.1 (non-debug caches, one memory node), with other versions' limits from the profile.
+/// Caches under `slub_debug`, and all caches of CONFIG_SLUB_TINY, have no slab per CPU: objects are taken one by one from
+/// the node's first slab.
+///
+/// Follows mm/slub.c, Linux 6.1 (one memory node), with other versions' limits from the profile.
 public struct SLUB: ~Copyable {
   /// Where a slab stands.
   @frozen
@@ -58,6 +61,8 @@ public struct SLUB: ~Copyable {
   struct Cache {
     var name: String
     let geometry: SLUBGeometry
+    /// Bytes before each object in its slot.
+    let leftPadding: UInt64
     var partialHead: Int32 = -1
     var partialTail: Int32 = -1
     var partialCount = 0
@@ -75,6 +80,8 @@ public struct SLUB: ~Copyable {
   let pageSize: Int
   let countsSlabs: Bool
   let keepsAtMinimum: Bool
+  /// Whether objects are taken one by one from the node's slabs.
+  public let takesSingly: Bool
   let cpuLimit: Int
 
   var slabs: [Slab] = []
@@ -98,12 +105,15 @@ public struct SLUB: ~Copyable {
     pageSize = profile.pageSize
     countsSlabs = profile.slub.partialLimit == .slabs
     keepsAtMinimum = profile.slub.releasesAboveMinimumPartial
+    takesSingly = profile.slub.takesSingly
     self.cpuLimit = max(cpuLimit, 1)
   }
 
-  /// Adds a cache of objects `slotSize` bytes apart and returns its index.
-  public mutating func addCache(name: String, slotSize: Int) -> Int {
-    caches.append(Cache(name: name, geometry: SLUBGeometry(slotSize: slotSize, profile: profile)))
+  /// Adds a cache of objects `slotSize` bytes apart and returns its index. `leftPadding` bytes lie before each object.
+  public mutating func addCache(name: String, slotSize: Int, leftPadding: Int = 0) -> Int {
+    caches.append(
+      Cache(
+        name: name, geometry: SLUBGeometry(slotSize: slotSize, profile: profile), leftPadding: UInt64(leftPadding)))
     cpus.append(contentsOf: repeatElement(CPUState(), count: cpuLimit))
     return caches.count - 1
   }

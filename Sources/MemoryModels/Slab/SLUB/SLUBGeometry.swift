@@ -26,7 +26,7 @@ public struct SLUBGeometry: Hashable, Sendable {
     self.order = order
     objectsPerSlab = min(max((profile.pageSize << order) / slotSize, 1), Self.maximumObjects)
     minimumOrder = Order.holding(bytes: UInt64(slotSize), pageSize: UInt64(profile.pageSize))
-    minimumPartial = min(max(Self.floorLog2(slotSize) / 2, 5), 10)
+    minimumPartial = policy.isTiny ? 0 : min(max(Self.floorLog2(slotSize) / 2, 5), 10)
     let objects =
       switch slotSize {
       case profile.pageSize...: policy.perCPUPartialObjects[3]
@@ -34,7 +34,7 @@ public struct SLUBGeometry: Hashable, Sendable {
       case 256...: policy.perCPUPartialObjects[1]
       default: policy.perCPUPartialObjects[0]
       }
-    if !policy.hasPerCPUPartial {
+    if !policy.hasPerCPUPartial || policy.takesSingly {
       perCPUPartialLimit = 0
     } else {
       switch policy.partialLimit {
