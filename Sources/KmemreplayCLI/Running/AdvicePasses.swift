@@ -15,7 +15,7 @@ struct AdvicePasses {
   private static let limit = 4
 
   func run(atPeak: Bool) throws -> AdviceFindings {
-    let passes = ReplayPasses(input: input, slub: try SLUBOptions.parse([]), environment: environment)
+    let passes = ReplayPasses(input: input, environment: environment)
     var start = try passes.reconnoitre(try open(), nil)
     let allocator = start.tracedAllocator == .slab ? TracedAllocator.Kind.slab : .slub
 

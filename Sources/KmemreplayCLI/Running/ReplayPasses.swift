@@ -10,7 +10,7 @@ import TraceEvents
 /// one to replay it through all models at once.
 struct ReplayPasses {
   var input: InputOptions
-  var slub: SLUBOptions
+  var slub: SLUBOptions?
   var snapshots: SnapshotOptions?
   var environment: CommandEnvironment
 
@@ -117,7 +117,7 @@ struct ReplayPasses {
     if let parameters = snapshot?.commandLine?.parameters {
       SLUBSettings(kernelParameters: parameters).apply(to: &profile)
     }
-    try slub.settings().apply(to: &profile)
+    try slub?.settings().apply(to: &profile)
     return Start(
       profile: profile, pageOffset: hashed ? nil : reconnaissance.pageOffset,
       tracedAllocator: reconnaissance.tracedAllocator, tracedDebugFlags: reconnaissance.debugFlags)

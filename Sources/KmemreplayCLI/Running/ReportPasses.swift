@@ -19,12 +19,12 @@ struct ReportPasses {
   func run() throws -> (WholeReport, ExitStatus) {
     let environment = replay.environment
     let open = environment.openRepeatedly(input.trace)
-    var start = try replay.reconnoitre(try open())
+    var start = try replay.reconnoitre(try open(), before ?? after)
 
     var batch = EventBatch()
     var first = TraceRun(input, environment, reading: try open())
     var survey = TraceSurvey(
-      profile: start.profile.adapted(to: start.tracedAllocator ?? .slub), pageOffset: start.pageOffset,
+      profile: start.tracedProfile, pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
     var frames = FrameSurvey()
     while try first.next(&batch) != nil {
@@ -34,12 +34,13 @@ struct ReportPasses {
     survey.finish()
     // Only the whole trace tells all CPUs, if its header doesn't.
     start.profile.cpuCount = first.profile.cpuCount
+    if start.tracedAllocator == .slub, survey.sawRandomFreelists { start.profile.slub.randomisesFreelist = true }
     let hasPages = frames.lockedEvents > 0
 
     let setups = [TracedAllocator.Kind.slub, .slab, .slob].map { allocator in
       ReplaySetup(
         profile: start.profile, allocator: allocator, tracedAllocator: start.tracedAllocator,
-        isFollowing: start.ungraded(allocator) == nil)
+        tracedDebugFlags: start.tracedDebugFlags, isFollowing: start.ungraded(AllocatorChoice(allocator)) == nil)
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     let policy = start.profile.pageAllocator
