@@ -66,20 +66,26 @@ struct TimeSorter: ~Copyable {
   private mutating func noteNewRows() {
     var row = sortedCount
     let count = rows.count
-    let time = rows.time
     while row < count {
       let start = row
       row += 1
-      while row < count, time[row - 1] <= time[row] { row += 1 }
-      highestTime = max(highestTime, time[row - 1])
+      while row < count, isInOrder(row) { row += 1 }
+      highestTime = max(highestTime, rows.time[row - 1])
       // A row may go on with the last run.
-      if let last = runs.last, last.end == start, start > 0, last.next < last.end, time[start - 1] <= time[start] {
+      if let last = runs.last, last.end == start, start > 0, last.next < last.end, isInOrder(start) {
         runs[runs.count - 1].end = row
       } else {
         runs.append(Run(next: start, end: row))
       }
     }
     sortedCount = count
+  }
+
+  /// Whether a row belongs behind the one that came before it.
+  @inline(__always)
+  private func isInOrder(_ row: Int) -> Bool {
+    let (earlier, later) = (rows.time[row - 1], rows.time[row])
+    return earlier < later || earlier == later && rows.cpu[row - 1] <= rows.cpu[row]
   }
 
   private mutating func release(upTo limit: UInt64) {
