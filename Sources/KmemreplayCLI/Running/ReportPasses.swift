@@ -84,7 +84,7 @@ struct ReportPasses {
         allocators: zip(setups, fleet.finish()).map { setup, outcome in
           ReplayFindings(
             allocator: setup.allocator, tracedAllocator: start.tracedAllocator,
-            ungraded: start.ungraded(setup.allocator), profile: setup.profile, outcome: outcome)
+            ungraded: start.ungraded(AllocatorChoice(setup.allocator)), profile: setup.profile, outcome: outcome)
         })
     }
     if frames.allocationEvents > 0 {

@@ -12,7 +12,7 @@ struct HeatMap: Chart {
   var isTicks = false
 
   private static let left = 66.0
-  private static let right = 10.0
+  private static let right = 26.0
   private static let rowHeight = 17.0
 
   var size: ChartSize { ChartSize(width: 1000, height: Double(rows.count) * Self.rowHeight + 30) }

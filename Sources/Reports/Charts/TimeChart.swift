@@ -28,7 +28,7 @@ struct TimeChart: Chart {
   var legend: [ChartLegend] { series.map { .init(swatch: "k\($0.colour)", name: $0.name) } }
 
   private static let left = 66.0
-  private static let right = 10.0
+  private static let right = 26.0
   private static let top = 10.0
   private static let bottom = 26.0
 
@@ -71,7 +71,7 @@ struct TimeChart: Chart {
         floor = ceiling
       }
     }
-    return svg + markers(across)
+    return svg + readouts(across, up) + markers(across)
   }
 
   private func axes(_ across: ChartScale, _ up: ChartScale) -> HTML {
@@ -86,6 +86,22 @@ struct TimeChart: Chart {
       svg += "<path class=\"tk\" d=\"M\(place) \(size.height - Self.bottom)v4\"/>"
       svg +=
         "<text class=\"ax\" text-anchor=\"middle\" x=\"\(place)\" y=\"\(size.height - 8)\">\(across.text(tick))</text>"
+    }
+    return svg
+  }
+
+  /// Upright strips that tell the values at their moment when pointed at; the table has them for everybody else.
+  private func readouts(_ across: ChartScale, _ up: ChartScale) -> HTML {
+    let step = max((times.count + 39) / 40, 1)
+    var svg = HTML()
+    for index in stride(from: 0, to: times.count, by: step) {
+      let from = x(Double(times[index]), across)
+      let to = index + step < times.count ? x(Double(times[index + step]), across) : size.width - Self.right
+      if to - from < 0.5 { continue }
+      let values = series.map { SafeText.shortened($0.name, to: 40) + " " + up.text(max($0.values[index], 0)) }
+      svg += "<rect class=\"hv\" x=\"\(from)\" y=\"\(Self.top)\" width=\"\(to - from)\" "
+      svg += "height=\"\(size.height - Self.top - Self.bottom)\"><title>"
+      svg += "\(Units.duration(times[index], isTicks: isTicks)): \(values.joined(separator: ", "))</title></rect>"
     }
     return svg
   }

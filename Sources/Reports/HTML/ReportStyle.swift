@@ -99,7 +99,7 @@ enum ReportStyle {
     .gr{stroke:var(--line);stroke-width:1}.tk{stroke:var(--quiet);stroke-width:1}
     .mk{stroke:var(--quiet);stroke-width:1.2;stroke-dasharray:2 3;fill:none;opacity:.7}
     .ln{fill:none;stroke-width:2;stroke-linejoin:round}svg .em{fill:var(--page);stroke:var(--line);stroke-width:.5}
-    svg rect:hover{filter:brightness(1.12)}
+    svg rect:hover{filter:brightness(1.12)}.hv{fill:transparent}.hv:hover{fill:var(--accent);opacity:.14}
     """
 
   private static let small = """

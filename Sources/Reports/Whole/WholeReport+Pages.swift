@@ -33,7 +33,7 @@ extension WholeReport {
       .table(
         pageTable(
           "page-stacks", "Pages by stack", "Innermost callers",
-          "The functions that led to the request, innermost first.",
+          "The functions that led to the request, innermost first, without the allocators' own.",
           pageUse.stacks)))
     return section
   }
@@ -93,8 +93,17 @@ extension WholeReport {
       + "through them. The table of stacks has the largest."
   }
 
-  /// The innermost frames of a stack, without the tracer's own; or the name itself.
+  /// What every request of pages or objects passes through; who asked stands before it.
+  private static let allocatorFrames = [
+    "trace_event_raw_event", "__alloc_pages", "alloc_pages", "__folio_alloc", "folio_alloc", "vma_alloc_folio",
+    "get_page_from_freelist", "alloc_slab_page", "allocate_slab", "new_slab", "___slab_alloc", "__slab_alloc",
+    "slab_alloc", "cache_grow", "kmalloc", "__kmalloc", "kmem_cache_alloc", "__kmem_cache_alloc",
+  ]
+
+  /// The innermost frames of a stack, without the tracer's and the allocators' own, unless it has no others.
   static func stackName(_ frames: [String]) -> String {
-    frames.reversed().filter { !$0.hasPrefix("trace_event_raw_event") }.prefix(5).joined(separator: " < ")
+    let inner = Array(frames.reversed())
+    let asking = inner.drop { frame in allocatorFrames.contains { frame.hasPrefix($0) } }
+    return (asking.isEmpty ? inner[...] : asking).prefix(4).joined(separator: " < ")
   }
 }

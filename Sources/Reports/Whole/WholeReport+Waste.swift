@@ -163,7 +163,9 @@ extension WholeReport {
     var table = ReportTable(
       "stacks", "Stacks",
       [
-        .name("Innermost callers", "stack", "The functions that led to the allocation, innermost first."),
+        .name(
+          "Innermost callers", "stack",
+          "The functions that led to the allocation, innermost first, without the allocators' own."),
         .observed("Live", "liveAllocatedBytes", "Bytes handed out to live objects."),
         .observed("Wasted", "liveWastedBytes", "Bytes of live objects beyond what was asked for."),
         .observed("In total", "totalAllocatedBytes", "Bytes of all allocations, also those that were freed."),
