@@ -141,7 +141,9 @@ public struct MemoryPressure: Sendable {
       drain(request, machine: &machine)
       if let frame = machine.attemptSlow(request) { return frame }
       if request.order > 0, request.mayCompact {
-        let mode: Zone.CompactionMode = compactionTries == 0 ? .asynchronous : .synchronous
+        // Later tries look everywhere; the first one, and those for huge pages, only where it is cheap.
+        let mode: Zone.CompactionMode =
+          request.isCostly && request.flags.contains(.noRetry) ? .asynchronous : .synchronous
         if let frame = compactAndRetry(request, mode, machine: &machine, driver: &driver) {
           return frame
         }
