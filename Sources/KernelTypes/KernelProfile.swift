@@ -43,3 +43,44 @@ public struct KernelProfile: Sendable, Hashable, Codable {
     pageAllocator.watermarkBoostFactor = settings.watermarkBoostFactor
   }
 }
+
+// Settings are written only where they differ from the kernel's defaults, so that profiles stay short.
+extension KernelProfile {
+  private enum CodingKeys: CodingKey {
+    case kernel, architecture, pageSize, cpuCount, cacheLineBytes, kmalloc, slub, slab, slob, pageAllocator
+    case virtualMemory
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    kernel = try container.decode(KernelVersion.self, forKey: .kernel)
+    architecture = try container.decode(Architecture.self, forKey: .architecture)
+    pageSize = try container.decode(Int.self, forKey: .pageSize)
+    cpuCount = try container.decode(Int.self, forKey: .cpuCount)
+    cacheLineBytes = try container.decode(Int.self, forKey: .cacheLineBytes)
+    kmalloc = try container.decode(KmallocPolicy.self, forKey: .kmalloc)
+    slub = try container.decode(SLUBPolicy.self, forKey: .slub)
+    slab = try container.decode(SLABPolicy.self, forKey: .slab)
+    slob = try container.decode(SLOBPolicy.self, forKey: .slob)
+    pageAllocator = try container.decode(PageAllocatorPolicy.self, forKey: .pageAllocator)
+    let settings = try container.decodeIfPresent(VirtualMemorySettings.self, forKey: .virtualMemory)
+    virtualMemory = settings ?? VirtualMemorySettings(kernel: kernel)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(kernel, forKey: .kernel)
+    try container.encode(architecture, forKey: .architecture)
+    try container.encode(pageSize, forKey: .pageSize)
+    try container.encode(cpuCount, forKey: .cpuCount)
+    try container.encode(cacheLineBytes, forKey: .cacheLineBytes)
+    try container.encode(kmalloc, forKey: .kmalloc)
+    try container.encode(slub, forKey: .slub)
+    try container.encode(slab, forKey: .slab)
+    try container.encode(slob, forKey: .slob)
+    try container.encode(pageAllocator, forKey: .pageAllocator)
+    if virtualMemory != VirtualMemorySettings(kernel: kernel) {
+      try container.encode(virtualMemory, forKey: .virtualMemory)
+    }
+  }
+}

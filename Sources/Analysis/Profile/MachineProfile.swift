@@ -10,14 +10,18 @@ public struct MachineProfile: Sendable, Equatable {
     /// Bytes in a page.
     public var pageSize: UInt64?
     public var cpuCount: Int?
+    /// Settings of `/proc/sys/vm`, each as `NAME=VALUE`.
+    public var settings: [String]
 
     public init(
-      kernel: KernelVersion? = nil, architecture: Architecture? = nil, pageSize: UInt64? = nil, cpuCount: Int? = nil
+      kernel: KernelVersion? = nil, architecture: Architecture? = nil, pageSize: UInt64? = nil, cpuCount: Int? = nil,
+      settings: [String] = []
     ) {
       self.kernel = kernel
       self.architecture = architecture
       self.pageSize = pageSize
       self.cpuCount = cpuCount
+      self.settings = settings
     }
   }
 
@@ -28,6 +32,8 @@ public struct MachineProfile: Sendable, Equatable {
   public var cpuCount: Int
   /// The fields that neither the trace nor the user told.
   public var assumed: [String]
+  /// What the user said of `/proc/sys/vm`, each as `NAME=VALUE`.
+  public var settings: [String] = []
 
   /// The profile of a trace that was read to its end.
   public init(context: TraceContext, statistics: ImportStatistics, overrides: Overrides = Overrides()) {
@@ -37,6 +43,7 @@ public struct MachineProfile: Sendable, Equatable {
     pageSize = overrides.pageSize ?? 4096
     cpuCount = overrides.cpuCount ?? context.cpuCount
     assumed = []
+    settings = overrides.settings
     if overrides.architecture == nil { assumed.append("architecture") }
     if overrides.pageSize == nil { assumed.append("pageSize") }
     if overrides.cpuCount == nil, context.headerCPUCount == nil { assumed.append("cpus") }
@@ -46,7 +53,14 @@ public struct MachineProfile: Sendable, Equatable {
   public var kernelProfile: KernelProfile {
     let standard = KernelVersion(6, 1)
     let kernel = era.isContradictory ? standard : era.oldest ?? era.newest ?? standard
-    return KernelProfile(
+    var profile = KernelProfile(
       kernel: kernel, architecture: architecture, pageSize: Int(clamping: pageSize), cpuCount: cpuCount)
+    if !settings.isEmpty {
+      var changed = profile.virtualMemory
+      // The command line was checked before; a value that is none changes nothing.
+      for setting in settings { try? changed.set(assignment: setting) }
+      profile.use(changed)
+    }
+    return profile
   }
 }

@@ -1,3 +1,5 @@
+import KernelTypes
+
 /// A setting of /proc/sys/vm in words.
 public struct Knob: Sendable {
   public var name: String
@@ -9,6 +11,21 @@ public struct Knob: Sendable {
   public var standard: String?
   /// What this machine's value means.
   public var here: String?
+
+  /// Whether a knob can change what is computed here.
+  public enum Effect: Sendable, Equatable {
+    /// The models obey it: `--sysctl` changes it.
+    case modelled
+    /// Nothing here depends on it; the text says why.
+    case none(String)
+    case unknown
+  }
+
+  /// Whether this one can.
+  public var effect: Effect {
+    if VirtualMemorySettings.isObeyed(name) { return .modelled }
+    return VirtualMemorySettings.withoutEffect[name].map { .none($0) } ?? .unknown
+  }
 
   /// Whether the value differs from a fixed default.
   public var isChanged: Bool {

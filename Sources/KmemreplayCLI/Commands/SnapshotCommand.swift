@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import KernelTypes
 import ProcSnapshots
 import Reports
 
@@ -10,10 +11,15 @@ struct SnapshotCommand: ToolCommand {
     abstract: "What a machine had: its /proc and sysfs files, cross-checked and explained.",
     discussion: """
       Example: kmemreplay snapshot before.tar.zst --diff after.tar.zst
+               kmemreplay snapshot /proc --press 2G --sysctl vm.min_free_kbytes=65536
 
       The snapshot is a directory (such as /proc itself), a .tar or .tar.zst of one, or a single file. Files are found by \
       their names: buddyinfo, pagetypeinfo, zoneinfo, meminfo, slabinfo, vmstat, vmallocinfo, iomem, swaps, kpageflags, \
       extfrag_index, sys_vm.txt (grep -r . /proc/sys/vm), sys_kernel_slab.txt and others; any of them is enough.
+
+      With --sysctl, the limits that follow from settings (watermarks, reserves, CommitLimit, dirty thresholds, list \
+      lengths) are computed as they are and as they would be. With --press, a model of the machine says when kswapd wakes, \
+      what is reclaimed, swapped and killed while one more process takes memory.
       """)
 
   @Argument(help: "A directory, a .tar or .tar.zst of one, or kernel files.")
@@ -35,6 +41,14 @@ struct SnapshotCommand: ToolCommand {
     name: .long, help: ArgumentHelp("The label in --diff's snapshot (default: that of --label).", valueName: "label"))
   var diffLabel: String?
 
+  @OptionGroup var sysctl: SysctlOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Say what happens when one more process takes this much memory, such as 64M (modelled).", valueName: "size"))
+  var press: ByteSize?
+
   @Flag(name: .long, help: "Exit with 2 if a file was damaged or unusable; the report is still written.")
   var strict = false
 
@@ -43,6 +57,12 @@ struct SnapshotCommand: ToolCommand {
       throw ValidationError("A snapshot's files are told by their names; standard input has none.")
     }
     try output.require([.text, .json, .markdown], command: "snapshot")
+    if diff != nil, !sysctl.sysctl.isEmpty || press != nil {
+      throw ValidationError("--diff compares two snapshots, --sysctl and --press ask about one; give one of them.")
+    }
+    if let press, press.bytes == 0 || press.bytes > 1 << 48 {
+      throw ValidationError("--press takes an amount of memory, such as 64M.")
+    }
     if diffLabel != nil, diff == nil {
       throw ValidationError("--diff-label chooses in --diff's snapshot; give --diff.")
     }
@@ -61,6 +81,10 @@ struct SnapshotCommand: ToolCommand {
       }
       return status([first, second], environment)
     }
+    if !sysctl.sysctl.isEmpty || press != nil {
+      try write(SettingsWhatIfReport(findings: first, whatIf: whatIf(first)), to: destination)
+      return status([first], environment)
+    }
     let report = SnapshotReport(findings: first, top: output.top)
     switch output.format {
     case .json: try destination.write(try report.json())
@@ -68,6 +92,27 @@ struct SnapshotCommand: ToolCommand {
     case .text, .html, .csv: try destination.write(report.text())
     }
     return status([first], environment)
+  }
+
+  private func whatIf(_ findings: SnapshotFindings) throws -> SettingsWhatIf {
+    do {
+      var whatIf = try SettingsWhatIf(findings, assignments: sysctl.sysctl)
+      if let press, !whatIf.forecast(bytes: press.bytes) {
+        throw CommandFailure(
+          "--press needs zoneinfo, buddyinfo and meminfo of one snapshot, of a machine of at most 64 GiB a zone")
+      }
+      return whatIf
+    } catch let error as SettingError {
+      throw CommandFailure("--sysctl: \(error)")
+    }
+  }
+
+  private func write(_ report: SettingsWhatIfReport, to destination: ReportDestination) throws {
+    switch output.format {
+    case .json: try destination.write(try report.json())
+    case .markdown: try destination.write(report.markdown())
+    case .text, .html, .csv: try destination.write(report.text())
+    }
   }
 
   private func read(_ paths: [String], label: String?) throws -> SnapshotFindings {

@@ -40,6 +40,8 @@ struct InputOptions: ParsableArguments {
     name: .long, help: ArgumentHelp("A kallsyms or System.map that names raw call sites.", valueName: "file"))
   var symbols: String?
 
+  @OptionGroup var sysctl: SysctlOptions
+
   @Flag(name: .long, help: "Show no progress.")
   var quiet = false
 
@@ -60,6 +62,6 @@ struct InputOptions: ParsableArguments {
 
   /// What the user said about the machine.
   var overrides: MachineProfile.Overrides {
-    .init(kernel: kernel, architecture: arch, pageSize: pageSize, cpuCount: cpus)
+    .init(kernel: kernel, architecture: arch, pageSize: pageSize, cpuCount: cpus, settings: sysctl.sysctl)
   }
 }

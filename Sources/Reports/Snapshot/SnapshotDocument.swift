@@ -66,6 +66,16 @@ struct SnapshotDocument: Encodable {
     var meaning: String?
     var here: String?
     var isChanged: Bool
+    /// `modelled`, `none` or `unknown`: whether it can change what is computed here.
+    var effect: String
+
+    static func word(_ effect: Knob.Effect) -> String {
+      switch effect {
+      case .modelled: "modelled"
+      case .none: "none"
+      case .unknown: "unknown"
+      }
+    }
   }
 
   struct Cache: Encodable {
@@ -107,7 +117,7 @@ struct SnapshotDocument: Encodable {
     settings = findings.knobs.map {
       Setting(
         name: $0.name, value: $0.value, standard: $0.standard, meaning: $0.meaning, here: $0.here,
-        isChanged: $0.isChanged)
+        isChanged: $0.isChanged, effect: Setting.word($0.effect))
     }
     caches = findings.caches.prefix(report.top ?? .max).map {
       Cache(

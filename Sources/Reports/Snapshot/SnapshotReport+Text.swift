@@ -43,6 +43,9 @@ extension SnapshotReport {
       if let standard = knob.standard { text += " (default: \(standard))" }
       text += "\n" + Self.wrapped(knob.meaning ?? "not known here", first: "      ")
       if let here = knob.here { text += Self.wrapped("here: " + here, first: "      ") }
+      if case .none(let reason) = knob.effect {
+        text += Self.wrapped("not modelled: " + reason, first: "      ")
+      }
     }
     return text + "\n"
   }
