@@ -36,6 +36,7 @@ let package = Package(
     library("KernelTypes"),
     library("TraceEvents", ["KernelTypes"]),
     library("TraceInput", ["TraceEvents", "KernelTypes", "CZstd", "CZlib"]),
+    library("TraceOutput", ["TraceInput", "TraceEvents", "KernelTypes", "CZstd"]),
     library("ProcSnapshots", ["KernelTypes", "CZstd"]),
     library("MemoryModels", ["KernelTypes"]),
     library("Replay", ["TraceEvents", "MemoryModels", "KernelTypes"]),
@@ -44,7 +45,8 @@ let package = Package(
     library(
       "KmemreplayCLI",
       [
-        "Reports", "Analysis", "Replay", "ProcSnapshots", "MemoryModels", "TraceInput", "TraceEvents", "KernelTypes",
+        "Reports", "Analysis", "Replay", "ProcSnapshots", "MemoryModels", "TraceOutput", "TraceInput",
+        "TraceEvents", "KernelTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
@@ -56,6 +58,7 @@ let package = Package(
     tests("KernelTypes"),
     tests("TraceEvents", ["KernelTypes"]),
     tests("TraceInput", ["TraceEvents", "KernelTypes"]),
+    tests("TraceOutput", ["TraceInput", "TraceEvents", "KernelTypes"], exclude: ["Snapshots"]),
     tests("ProcSnapshots", ["KernelTypes"]),
     tests("MemoryModels", ["KernelTypes"]),
     tests("Replay", ["TraceInput", "MemoryModels", "TraceEvents", "KernelTypes"]),

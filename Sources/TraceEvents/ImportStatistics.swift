@@ -35,12 +35,15 @@ public struct ImportStatistics: Sendable {
     case internedOverflow
     /// The input ends inside a line or a compressed frame.
     case truncatedEnd
+    /// Allocations of which the trace has no requested size: it is taken to be that of the object.
+    case assumedRequests
 
     public var severity: Severity {
       switch self {
       case .lostEvents, .overwrittenEntries, .truncatedEnd, .internedOverflow: .dataLoss
       case .malformedLines, .overlongLines, .numberOverflows: .error
-      case .outOfOrder, .unknownEvents, .orphanStacks, .hashedPointers, .unknownPointers: .information
+      case .outOfOrder, .unknownEvents, .orphanStacks, .hashedPointers, .unknownPointers, .assumedRequests:
+        .information
       }
     }
   }

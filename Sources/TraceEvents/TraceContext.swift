@@ -5,10 +5,14 @@ public struct TraceContext: Sendable {
     case ftraceText = "ftrace-text"
     case traceCmdReport = "trace-cmd-report"
     case perfScript = "perf-script"
+    /// The tool's own container, which `convert` writes.
+    case kmr
     case perfetto
+    /// A kernel log with the output of `slub_debug=T`.
+    case slubDebugLog = "slub-debug-log"
 
     /// Whether events have all the fields that the kernel gave them, so that what is missing tells its age.
-    public var keepsAllFields: Bool { self != .perfetto }
+    public var keepsAllFields: Bool { self != .perfetto && self != .slubDebugLog }
   }
 
   /// The unit of the time stamps.
@@ -25,6 +29,8 @@ public struct TraceContext: Sendable {
   }
 
   public var container: Container = .ftraceText
+  /// The container that the events were recorded in, if the input was converted from it.
+  public var origin: Container?
   public var compression: Compression = .none
   public var clock: Clock = .time
   /// The `tracer:` of the header (`nop`), if there is one.
@@ -45,6 +51,9 @@ public struct TraceContext: Sendable {
   public var features: EraFeatures = []
 
   public init() {}
+
+  /// The container whose spellings and fields the events have.
+  public var recordedIn: Container { origin ?? container }
 
   /// The CPU count the models should use: the header's, else the CPUs seen.
   public var cpuCount: Int { headerCPUCount ?? max(observedCPUCount, 1) }

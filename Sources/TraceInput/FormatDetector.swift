@@ -10,6 +10,10 @@ enum FormatDetector {
     case text
     case zstd
     case gzip
+    /// The tool's own container.
+    case kmr
+    /// An archive, which may hold a capture.
+    case tar
     case empty
     case perfetto
     /// Something this tool knows by name but doesn't read; `remedy` says what turns it into text.
@@ -27,13 +31,14 @@ enum FormatDetector {
   }
 
   static let expectation =
-    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, or a Perfetto trace, plain, zstd or gzip"
+    "ftrace text as /sys/kernel/tracing/trace, trace-cmd report or perf script prints it, a Perfetto trace or a .kmr, plain, zstd or gzip"
   static let remedy = "See what recorded it, and save the trace as text."
 
   // Each magic number with where it stands; from the formats' own documents and file(1)'s database.
   private static let magics: [(offset: Int, bytes: [UInt8], content: Content)] = [
     (0, [0x28, 0xB5, 0x2F, 0xFD], .zstd),
     (0, [0x1F, 0x8B], .gzip),
+    (0, ColumnarFormat.magic, .kmr),
     (
       0, [0x17, 0x08, 0x44] + Array("tracing".utf8),
       .foreign(name: "a trace.dat file of trace-cmd", remedy: "Convert it: trace-cmd report -i FILE > trace.txt")
@@ -48,7 +53,7 @@ enum FormatDetector {
         name: "a perf.data file of the other byte order", remedy: "Convert it: perf script -i FILE > trace.txt")
     ),
     (0, [0x7F] + Array("ELF".utf8), .foreign(name: "an ELF program or library", remedy: remedy)),
-    (257, Array("ustar".utf8), .foreign(name: "a tar archive", remedy: "Unpack it: tar -xf FILE")),
+    (257, Array("ustar".utf8), .tar),
     (0, [0xFD] + Array("7zXZ".utf8), .foreign(name: "xz data", remedy: "Unpack it: xz -dc FILE | kmemreplay … -")),
     (0, Array("BZh".utf8), .foreign(name: "bzip2 data", remedy: "Unpack it: bzip2 -dc FILE | kmemreplay … -")),
     (0, [0x04, 0x22, 0x4D, 0x18], .foreign(name: "lz4 data", remedy: "Unpack it: lz4 -dc FILE | kmemreplay … -")),
@@ -70,7 +75,7 @@ enum FormatDetector {
   /// Throws the error for content that can't be read; `inside` names the packing around it.
   static func refusal(of content: Content, input: String, inside: String = "") -> TraceError? {
     switch content {
-    case .text, .zstd, .gzip, .perfetto:
+    case .text, .zstd, .gzip, .perfetto, .kmr, .tar:
       return nil
     case .empty:
       return TraceError(

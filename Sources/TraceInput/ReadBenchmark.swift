@@ -44,10 +44,29 @@ public struct ReadBenchmark: Sendable {
     return result
   }
 
+  /// Reads the file at `path` from memory as it is stored, whatever its container and packing, `repetitions` times; the
+  /// fastest pass, and the bytes as stored.
+  public static func stored(path: String, repetitions: Int = 3) throws(TraceError) -> (bytes: UInt64, pass: Pass) {
+    let file = try collect(FileBytes(path: path))
+    var best: Pass?
+    for _ in 0..<max(repetitions, 1) {
+      let pass = try read(file, path, usesFastPath: true)
+      best = best.map { faster($0, pass) } ?? pass
+    }
+    return (UInt64(file.count), best ?? Pass(seconds: 0, events: 0, lines: 0))
+  }
+
   private static func faster(_ left: Pass, _ right: Pass) -> Pass { left.seconds <= right.seconds ? left : right }
 
   private static func load(_ path: String, _ minimumBytes: Int) throws(TraceError) -> [UInt8] {
-    let source = try TraceInput.unpack(FileBytes(path: path), name: path).bytes
+    let once = try collect(TraceInput.unpack(FileBytes(path: path), name: path).bytes)
+    var text = once
+    text.reserveCapacity(minimumBytes + once.count)
+    while text.count < minimumBytes, !once.isEmpty { text.append(contentsOf: once) }
+    return text
+  }
+
+  private static func collect(_ source: any ByteSource) throws(TraceError) -> [UInt8] {
     var once: [UInt8] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
     defer { buffer.deallocate() }
@@ -56,10 +75,7 @@ public struct ReadBenchmark: Sendable {
       if count == 0 { break }
       once.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
-    var text = once
-    text.reserveCapacity(minimumBytes + once.count)
-    while text.count < minimumBytes, !once.isEmpty { text.append(contentsOf: once) }
-    return text
+    return once
   }
 
   private static func countLines(_ text: [UInt8]) -> Pass {

@@ -9,7 +9,8 @@ public enum TraceInput {
   private static let backgroundBytes: UInt64 = 1 << 20
   private static let standardInputName = "standard input"
 
-  /// Opens the trace at `path`, or standard input for `-`.
+  /// Opens the trace at `path`, or standard input for `-`. A directory or tar archive that `CaptureFolder` knows is
+  /// opened at the trace inside it.
   ///
   /// The format and the packing (plain, zstd, gzip) are recognised by the first bytes. Standard input can be opened
   /// once; who needs two passes copies it with `SpooledInput` first.
@@ -21,7 +22,7 @@ public enum TraceInput {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
     }
-    return try open(FileBytes(path: path), name: path, options)
+    return try open(FileBytes(path: CaptureFolder.trace(in: path) ?? path), name: path, options)
   }
 
   /// Opens a trace that is in memory; `name` stands for it in messages.
@@ -44,9 +45,15 @@ public enum TraceInput {
     // Asked before anything is read from it.
     let seekable = bytes.seekable
     let unpacked = try unpack(bytes, name: name)
+    let isColumnar = unpacked.content == .kmr
     let byteSize = bytes.progress.totalBytes
     let summary = InputSummary(name: name, compression: unpacked.compression, byteSize: byteSize)
     let content: any ByteSource = unpacked.bytes
+    if unpacked.content == .tar {
+      let isPacked = unpacked.compression != .none && options.unpacksInBackground
+      let archive = isPacked && byteSize != nil ? BackgroundBytes(content) ?? content : content
+      return try open(member(of: archive, name: name), name: name, options)
+    }
     if unpacked.content.isSeekable {
       let place =
         if unpacked.compression == .none, let seekable { seekable } else {
@@ -58,9 +65,20 @@ public enum TraceInput {
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
       let background = BackgroundBytes(content)
     {
+      if isColumnar { return try ColumnarTraceSource(background, summary: summary) }
       return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath)
     }
+    if isColumnar { return try ColumnarTraceSource(content, summary: summary) }
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
+  }
+
+  /// The trace in an archive.
+  private static func member(of archive: any ByteSource, name: String) throws(TraceError) -> TarMember {
+    if let member = try TarMember.find(in: archive, input: name, where: CaptureFolder.isTrace) { return member }
+    throw TraceError(
+      .unsupportedFormat, input: name, found: "a tar archive without a trace in it",
+      expected: "a file named trace.txt, trace.dat, trace.kmr or perf.data, as Tools/capture names it",
+      remedy: "Unpack it, and name the trace.")
   }
 
   private static func open(

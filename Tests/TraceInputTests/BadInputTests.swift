@@ -19,7 +19,7 @@ struct BadInputTests {
     Foreign(head: Array("PERFILE2".utf8) + [UInt8](0..<64), code: .unsupportedFormat, word: "perf.data"),
     Foreign(head: [0x7F] + Array("ELF".utf8) + [2, 1, 1, 0], code: .unsupportedFormat, word: "ELF"),
     Foreign(
-      head: [UInt8](repeating: 0x61, count: 257) + Array("ustar\0".utf8), code: .unsupportedFormat, word: "tar"),
+      head: [UInt8](repeating: 0x61, count: 257) + Array("ustar\0".utf8), code: .damagedStructure, word: "tar archive"),
     Foreign(head: [0xFD] + Array("7zXZ\0".utf8), code: .unsupportedFormat, word: "xz"),
     Foreign(head: Array("BZh91AY".utf8), code: .unsupportedFormat, word: "bzip2"),
     Foreign(head: [0xFF, 0xFE, 0x20, 0x00], code: .unsupportedFormat, word: "UTF-16"),

@@ -29,14 +29,14 @@ public struct KernelEra: Sendable, Equatable {
     for (feature, version) in Self.oldestWith where features.contains(feature) { atLeast(version) }
     for (feature, version) in Self.newestWith where features.contains(feature) { atMost(version) }
     // Only the kernel's own text tells by its call sites: other tools print symbols of their own accord.
-    if context.container == .ftraceText {
+    if context.recordedIn == .ftraceText {
       if features.contains(.symbolicCallSites) {
         atLeast(KernelVersion(5, 4))
       } else if features.contains(.rawCallSites) {
         atMost(KernelVersion(5, 3))
       }
     }
-    if !context.container.keepsAllFields { return }
+    if !context.recordedIn.keepsAllFields { return }
     func seen(_ kind: EventKind) -> Bool { statistics.eventsByKind[Int(kind.rawValue)] > 0 }
     if seen(.kmalloc) || seen(.kmemCacheAlloc), !features.contains(.nodeInKmalloc) { atMost(KernelVersion(6, 0)) }
     if seen(.kmalloc) || seen(.kmemCacheAlloc), !features.contains(.accounted) { atMost(KernelVersion(5, 19)) }

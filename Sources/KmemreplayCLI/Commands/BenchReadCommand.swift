@@ -16,6 +16,9 @@ struct BenchReadCommand: ToolCommand {
   @Option(name: .long, help: "Repeat the text until it has at least so many megabytes.")
   var megabytes = 1000
 
+  @Flag(name: .long, help: "Time the file as it is stored instead, whatever its container.")
+  var stored = false
+
   @Option(name: .long, help: "Take the best of so many runs.")
   var repetitions = 3
 
@@ -25,6 +28,14 @@ struct BenchReadCommand: ToolCommand {
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
+    if stored {
+      let (bytes, pass) = try ReadBenchmark.stored(path: trace, repetitions: repetitions)
+      let rate = Units.fixed(Double(pass.events) / max(pass.seconds, 1e-9) / 1e6, places: 1)
+      try environment.output.write(
+        "\(Units.count(bytes)) bytes in memory as stored, \(Units.count(pass.events)) events, best of \(repetitions): "
+          + "\(Units.fixed(pass.seconds * 1000, places: 1)) ms, \(rate) M events/s\n")
+      return .done
+    }
     let result = try ReadBenchmark.run(
       path: trace, minimumBytes: megabytes * 1_000_000, repetitions: repetitions)
     var table = TextTable([

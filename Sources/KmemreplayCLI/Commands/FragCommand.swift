@@ -16,7 +16,8 @@ struct FragCommand: ToolCommand {
 
       Which pages were free at the start comes from the kpageflags of a snapshot from before. Without one, the trace's \
       own first events tell, and --after tells for pages that nobody touched. Its buddyinfo also grades the result. \
-      A directory of /proc files in the trace's place gives the snapshot's own fragmentation, as `snapshot` does.
+      A capture (directory or archive of Tools/capture) brings both snapshots. A directory of /proc files in the trace's \
+      place gives the snapshot's own fragmentation, as `snapshot` does.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -27,14 +28,12 @@ struct FragCommand: ToolCommand {
   func validate() throws { try output.require([.text, .json, .markdown], command: "frag") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    if SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
+    let bundle = CaptureBundle(input.trace)
+    if bundle == nil, SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
     let destination = try output.openDestination(environment, input: input.trace)
-    let before = try snapshots.readBefore()
-    let after = try snapshots.readAfter()
-    var pages: PagePredictionPass?
-    if snapshots.pages == .model, let before {
-      pages = PagePredictionPass(snapshots, before: before, after: after)
-    }
+    let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
+    let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
+    var pages = try PagePredictionPass(snapshots, before: before, after: after)
     let open = environment.openRepeatedly(input.trace)
 
     var batch = EventBatch()

@@ -15,6 +15,6 @@ struct KmemreplayCommand: ParsableCommand {
     version: "kmemreplay " + ToolVersion.current,
     subcommands: [
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
-      SnapshotCommand.self, BenchReadCommand.self,
+      SnapshotCommand.self, ConvertCommand.self, BenchReadCommand.self,
     ])
 }

@@ -29,7 +29,7 @@ struct WasteCommand: ToolCommand {
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
-    let symbols = try input.symbols.map(SymbolFile.read)
+    var symbols = try input.symbols.map(SymbolFile.read)
     var run = try TraceRun(input, environment)
     var analysis = WasteAnalysis(grouping: by, family: events, pageSize: input.pageSize ?? 4096)
     var batch = EventBatch()
@@ -38,6 +38,10 @@ struct WasteCommand: ToolCommand {
     }
     let subject = try run.finish(pairing: analysis.pairing)
     try TraceRun.requireSlabEvents(subject)
+    // A capture brings its own; they are only needed where the trace has bare addresses.
+    if symbols == nil, subject.context.features.contains(.rawCallSites) {
+      symbols = try CaptureBundle(input.trace)?.symbols()
+    }
     let result = analysis.finish(strings: run.strings, naming: subject.wasteNaming(symbols: symbols))
     let report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
     try destination.write(render(report))

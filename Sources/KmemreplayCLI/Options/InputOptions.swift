@@ -5,7 +5,10 @@ import TraceEvents
 
 /// The arguments of every command that reads a trace.
 struct InputOptions: ParsableArguments {
-  @Argument(help: "The trace: a path, or - for standard input. Format and compression are found from its first bytes.")
+  @Argument(
+    help: ArgumentHelp(
+      "The trace: a file, a capture (directory or .tar.zst of Tools/capture), or - for standard input.",
+      discussion: "Format and compression are found from the first bytes."))
   var trace: String
 
   @Option(

@@ -55,9 +55,6 @@ struct SnapshotOptions: ParsableArguments {
     if pages == .traced, beforeAt != nil || afterAt != nil {
       throw ValidationError("--before-at and --after-at are for --pages model.")
     }
-    if pages == .model, before == nil {
-      throw ValidationError("--pages model needs to know what was free at the start; give --before.")
-    }
   }
 
   func readBefore() throws -> Snapshot? { try before.map { try Self.read($0, beforeLabel) } }

@@ -15,7 +15,12 @@ struct PagePredictionPass: ~Copyable {
   private var prediction: PagePrediction?
   private var knowledge = MachineStart.Knowledge.pageFlags
 
-  init(_ options: SnapshotOptions, before: Snapshot, after: Snapshot?) {
+  /// `nil` if the trace chooses the page frames. Throws `CommandFailure` without a snapshot to start from.
+  init?(_ options: SnapshotOptions, before: Snapshot?, after: Snapshot?) throws {
+    if options.pages == .traced { return nil }
+    guard let before else {
+      throw CommandFailure("--pages model needs to know which pages were free when the trace began: give --before")
+    }
     self.before = before
     self.after = after
     window = TimeWindow(from: options.beforeAt, to: options.afterAt)

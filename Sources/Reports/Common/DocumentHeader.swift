@@ -76,6 +76,8 @@ struct QualityDocument: Encodable, Sendable {
     counters["lines"] = statistics.lines
     counters["events"] = statistics.events
     for counter in ImportStatistics.Counter.allCases where counter != .hashedPointers {
+      // Only one kind of input has these.
+      if counter == .assumedRequests, statistics[counter] == 0 { continue }
       counters[counter.rawValue] = statistics[counter]
     }
     let pairing = quality.pairing

@@ -93,6 +93,10 @@ public enum QualityText {
     add(
       statistics[.hashedPointers], "event with a hashed pointer: objects pair, pages can't be told",
       "events with hashed pointers: objects pair, pages can't be told")
+    add(
+      statistics[.assumedRequests],
+      "allocation whose requested size the log does not have: taken to be its slot's, so that it wastes nothing",
+      "allocations whose requested sizes the log does not have: taken to be their slots', so that they waste nothing")
     add(statistics[.outOfOrder], "event out of order", "events out of order")
     add(statistics[.orphanStacks], "stack trace without its event", "stack traces without their event")
     add(statistics[.unknownEvents], "event of a kind that is not used here", "events of kinds that are not used here")

@@ -34,15 +34,43 @@ extension FtraceTextParser {
 
   /// Reads a line that has no event prefix: a report of lost events, a line of `trace-cmd report`, or nothing known.
   @inline(never)
-  mutating func parseSpecial(_ line: Bytes, _ end: Bytes, isLogged: Bool, _ prefix: LinePrefix) {
+  mutating func parseSpecial(
+    _ line: Bytes, _ end: Bytes, isLogged: Bool, _ prefix: LinePrefix, into batch: inout EventBatch
+  ) {
+    if parseSlubTrace(line, end, into: &batch) { return }
     if HeaderText.mayBeSpecial(line, end), parseKnownSpecial(line, end) { return }
     if firstStrangeLine == nil { firstStrangeLine = LineSample.text(line, end) }
     // A kernel log has other lines too; only those that look like a kmem event are missed.
-    if isLogged, !HeaderText.looksLikeKmem(line, end) { return }
+    if isLogged || slub.count > 0, !HeaderText.looksLikeKmem(line, end) { return }
     if prefix.hasOverflow {
       statistics.count(.numberOverflows, at: .line(lineNumber), text: LineSample.text(line, end))
     }
     statistics.count(.malformedLines, at: .line(lineNumber), text: LineSample.text(line, end))
+  }
+
+  /// Reads a line of a `slub_debug=T` log: an allocation or free, or something about the one above.
+  private mutating func parseSlubTrace(_ line: Bytes, _ end: Bytes, into batch: inout EventBatch) -> Bool {
+    if SlubTraceLine.isOne(line, end) {
+      slub.close(in: &batch, stacks: stacks)
+      guard let trace = SlubTraceLine(line, end) else {
+        statistics.count(.malformedLines, at: .line(lineNumber), text: LineSample.text(line, end))
+        return true
+      }
+      hasTraceLines = true
+      if trace.digits > 8 { context.pointerBytes = 8 } else if context.pointerBytes == nil { context.pointerBytes = 4 }
+      batch.append(slub.begin(trace, line: lineNumber, time: logTime, strings: strings))
+      return true
+    }
+    if slub.isOpen {
+      if slub.add(line, end, strings: strings) { return true }
+      slub.close(in: &batch, stacks: stacks)
+    }
+    return LogPrefix.isLossReport(line, end) && slub.count > 0 && countLogLoss(line, end)
+  }
+
+  private mutating func countLogLoss(_ line: Bytes, _ end: Bytes) -> Bool {
+    statistics.count(.lostEvents, at: .line(lineNumber), text: LineSample.text(line, end))
+    return true
   }
 
   private mutating func parseKnownSpecial(_ line: Bytes, _ end: Bytes) -> Bool {

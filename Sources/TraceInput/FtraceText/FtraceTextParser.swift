@@ -26,6 +26,9 @@ struct FtraceTextParser: ~Copyable {
   /// Whether anything was seen that only a trace has.
   var hasTraceLines = false
   var stack = StackCollector()
+  var slub = SlubTraceCollector()
+  // When the kernel's log says that the line being read was printed.
+  var logTime: UInt64 = 0
   var otherEvents = OtherEvents()
   var fastPath = FastPath()
   private var lastComm = (low: UInt64(0), high: UInt64(0), id: StringID.none)
@@ -73,6 +76,7 @@ struct FtraceTextParser: ~Copyable {
       return parseComment(line, end)
     case UInt8(ascii: "["), UInt8(ascii: "<"):
       line = LogPrefix.skip(line, end)
+      logTime = LogPrefix.time(lineStart, end) ?? logTime
     case UInt8(ascii: "\t"):
       return collectCallChain(line, end, in: &batch)
     default:
@@ -84,7 +88,9 @@ struct FtraceTextParser: ~Copyable {
     }
     closeStack(in: &batch)
     var prefix = LinePrefix(at: line)
-    guard prefix.parse(line, end) else { return parseSpecial(line, end, isLogged: line != lineStart, prefix) }
+    guard prefix.parse(line, end) else {
+      return parseSpecial(line, end, isLogged: line != lineStart, prefix, into: &batch)
+    }
     parseEvent(&prefix, line, end, into: &batch)
   }
 
@@ -163,6 +169,8 @@ struct FtraceTextParser: ~Copyable {
   func describeForm(in context: inout TraceContext) {
     if tickLines * 2 > eventLines { context.clock = .ticks }
     if perfLines * 2 > eventLines { context.container = .perfScript }
+    if slub.count > eventLines { context.container = .slubDebugLog }
+    if context.kernelRelease == nil { context.kernelRelease = slub.kernelRelease }
   }
 
   /// Remembers what an event's fields tell about the kernel.

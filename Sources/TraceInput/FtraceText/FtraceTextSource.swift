@@ -61,6 +61,7 @@ public final class FtraceTextSource: TraceSource {
     statistics.lines = parser.lineNumber
     statistics.otherEvents = parser.otherEvents.snapshot()
     statistics[.unknownEvents] = parser.otherEvents.total
+    statistics[.assumedRequests] = parser.slub.assumedRequests
     statistics[.internedOverflow] = UInt64(strings.overflowed + stacks.overflowed)
     return statistics
   }
@@ -99,6 +100,7 @@ public final class FtraceTextSource: TraceSource {
       }
     }
     parser.closeStack(in: &batch)
+    parser.slub.close(in: &batch, stacks: stacks)
     if batch.count > 0 { return true }
     if let error = pendingError {
       pendingError = nil

@@ -160,6 +160,29 @@ enum MarkText {
 
 /// The time stamp (and level and task) that the kernel log puts in front of each line of a dump.
 enum LogPrefix {
+  /// The time stamp `[   12.345678]` of a line, in nanoseconds; `nil` if it has none.
+  static func time(_ line: Bytes, _ end: Bytes) -> UInt64? {
+    var cursor = line
+    if cursor.pointee == UInt8(ascii: "<") { cursor = (cursor.first(UInt8(ascii: ">"), before: end) + 1) }
+    guard cursor < end, cursor.pointee == UInt8(ascii: "[") else { return nil }
+    cursor = (cursor + 1).skippingSpaces(before: end)
+    var trouble = NumberTrouble.none
+    let seconds = Numbers.decimal(&cursor, end, &trouble)
+    guard cursor < end, cursor.pointee == UInt8(ascii: ".") else { return nil }
+    cursor += 1
+    let start = cursor
+    let fraction = Numbers.decimal(&cursor, end, &trouble)
+    guard trouble == .none, cursor - start == 6, seconds < 1 << 32 else { return nil }
+    return seconds * 1_000_000_000 + fraction * 1000
+  }
+
+  /// Whether a line says that the log lost messages: `** 12 printk messages dropped **`, `callbacks suppressed`.
+  static func isLossReport(_ line: Bytes, _ end: Bytes) -> Bool {
+    guard end - line > 3, line.load2() == word2("**") else { return false }
+    let text = String(decoding: UnsafeBufferPointer(start: line, count: min(end - line, 80)), as: UTF8.self)
+    return text.hasSuffix("messages dropped **") || text.hasSuffix("message dropped **")
+  }
+
   /// The first byte behind `<4>`, `[   12.345678]` and `[    T1]` and the space after them; `line` if there are none.
   static func skip(_ line: Bytes, _ end: Bytes) -> Bytes {
     var cursor = line
