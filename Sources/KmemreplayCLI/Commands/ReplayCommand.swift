@@ -11,12 +11,14 @@ struct ReplayCommand: ToolCommand {
       Example: kmemreplay replay trace.txt --allocator slub
 
       The trace is read twice: once to learn what its caches are, once to replay it. A trace that the same allocator \
-      made is also followed step by step, and the report says how many of its answers the model got right.
+      made is also followed step by step, and the report says how many of its answers the model got right. \
+      With --pages model and a snapshot from before, a model of the page allocator also chooses every page frame.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
+  @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
 
   @Option(name: .long, help: "The allocator to model.")
   var allocator: AllocatorOption = .slub
@@ -26,9 +28,12 @@ struct ReplayCommand: ToolCommand {
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
     let passes = ReplayPasses(input: input, slub: slub, environment: environment)
-    let (subject, all, status) = try passes.run([allocator.kind])
+    var pages = try PagePredictionPass(
+      snapshots, before: try snapshots.readBefore(), after: try snapshots.readAfter())
+    let (subject, all, status) = try passes.run([allocator.kind], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
-    let report = ReplayReport(subject: subject, findings: findings, top: output.top)
+    var report = ReplayReport(subject: subject, findings: findings, top: output.top)
+    report.pageFrames = try pages?.finish(trace: input.trace)
     switch output.format {
     case .json: try destination.write(try report.json())
     case .markdown: try destination.write(report.markdown())

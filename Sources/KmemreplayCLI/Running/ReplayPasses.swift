@@ -29,6 +29,14 @@ struct ReplayPasses {
 
   /// Replays the trace through the models of `allocators`; the findings are in that order.
   func run(_ allocators: [TracedAllocator.Kind]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
+    var pages: PagePredictionPass?
+    return try run(allocators, pages: &pages)
+  }
+
+  /// The same with a prediction of page frames beside it, which is told of every batch of both passes.
+  func run(
+    _ allocators: [TracedAllocator.Kind], pages: inout PagePredictionPass?
+  ) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
     let open = environment.openRepeatedly(input.trace)
     var start = try reconnoitre(try open())
 
@@ -37,7 +45,10 @@ struct ReplayPasses {
     var survey = TraceSurvey(
       profile: start.profile.adapted(to: start.tracedAllocator ?? .slub), pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
-    while try first.next(&batch) != nil { survey.consume(batch) }
+    while try first.next(&batch) != nil {
+      survey.consume(batch)
+      pages?.survey(batch, strings: first.strings, clock: first.context.clock)
+    }
     survey.finish()
     // Only the whole trace tells all CPUs, if its header doesn't.
     start.profile.cpuCount = first.profile.cpuCount
@@ -49,7 +60,9 @@ struct ReplayPasses {
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     var second = TraceRun(input, environment, reading: try open())
+    try pages?.begin(profile: start.profile, strings: second.strings, trace: input.trace)
     while let parts = try second.next(&batch) {
+      pages?.consume(batch, parts, strings: second.strings, clock: second.context.clock)
       for part in parts where part.phase != .after {
         fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)
       }

@@ -47,6 +47,8 @@ extension PagePrediction {
       cursor = window.next(next)
     }
     if agreed > 0, window.events[index].kind == .freedInBatch, let cursor { sendPastLists(from: cursor) }
+    // A reclaimed zone would not have kept them: the reclaiming thread is done.
+    if agreed == 0, machine[zone: zone].isReclaiming { endReclaim() }
     if agreed < steps.count { undoDrains(steps.dropFirst(agreed), cpu: Int(window.events[index].cpu), zone) }
   }
 
@@ -85,6 +87,7 @@ extension PagePrediction {
       let cause = index - Int(window.events[index].gfp)
       putOnList(cause, order: Int(window.events[cause].order))
       if window.events[index].marks.contains(.isDone) { return }
+      if tellsReclaim { resumeReclaim(window.events[index].frame, cpu: Int(window.events[index].cpu)) }
     }
     let event = window.events[index]
     let frame = PageFrame(event.frame)

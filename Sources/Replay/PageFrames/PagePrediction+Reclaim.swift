@@ -152,12 +152,22 @@ extension PagePrediction {
   }
 
   mutating func endReclaim() {
-    for (zone, boost) in boostsAtStart.enumerated() {
+    for zone in 0..<machine.zoneCount {
+      let boost = zone < boostsAtStart.count ? boostsAtStart[zone] : 0
       machine.withZone(zone) {
         $0.isReclaiming = false
         $0.lowerBoost(by: boost)
       }
     }
     boostsAtStart = []
+  }
+
+  /// The kernel gave pages back that the model would have kept: lists as long as that are cut only while memory is
+  /// reclaimed. Follows `nr_pcp_high` in mm/page_alloc.c, Linux 6.1.
+  mutating func resumeReclaim(_ frame: UInt64, cpu: Int) {
+    guard let zone = machine.zoneIndex(of: PageFrame(frame)), !machine[zone: zone].isReclaiming,
+      machine[zone: zone].pagesInPerCPULists(cpu: cpu) >= 4 * machine[zone: zone].perCPULimits.batch
+    else { return }
+    for zone in 0..<machine.zoneCount { machine.withZone(zone) { $0.isReclaiming = true } }
   }
 }

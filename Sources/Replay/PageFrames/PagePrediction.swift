@@ -27,7 +27,8 @@ public struct PagePrediction: ~Copyable {
   var tasks = ReclaimingTasks()
   // The boosts of the zones' marks when the reclaiming thread began.
   var boostsAtStart: [Int] = []
-  let tellsReclaim: Bool
+  /// Whether the trace has events of the reclaiming thread.
+  public let tellsReclaim: Bool
   public internal(set) var pressure = PressureGrades()
   // The orders of blocks that are freed in batches of blocks, until their second event.
   private var batchedOrders: [UInt64: UInt8] = [:]

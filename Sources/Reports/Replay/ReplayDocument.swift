@@ -60,6 +60,7 @@ struct ReplayDocument: Encodable {
     var takenUnseen: UInt64?
     var freedUnseen: UInt64?
     var ungraded: String?
+    var pageFrame: PageFrameDocument?
   }
 
   struct Cache: Encodable {
@@ -126,6 +127,7 @@ struct ReplayDocument: Encodable {
         pageFrees: outcome.observedPageFrees)
     }
     verification = Verification(findings)
+    verification.pageFrame = report.pageFrames.map { PageFrameDocument($0) }
     caches = outcome.caches.prefix(report.top ?? .max).map { Cache($0) }
     cachesOmitted = outcome.caches.count - caches.count
     timeline = outcome.timeline.map { Moment($0) }
