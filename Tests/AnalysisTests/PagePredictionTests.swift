@@ -28,9 +28,9 @@ private struct NoStart: Error {}
   static let exact = [
     ExpectedPrediction(capture: "6.1-slub-smp1-script-s20k", frames: 135),
     ExpectedPrediction(capture: "6.1-slab-smp1-script-s20k", frames: 265),
-    ExpectedPrediction(capture: "6.1-slob-smp1-script-s20k", frames: 576),
+    ExpectedPrediction(capture: "6.1-slob-smp1-script-s20k", frames: 548),
     ExpectedPrediction(capture: "6.12-slub-smp1-script-s20k", kernel: KernelVersion(6, 12), frames: 132),
-    ExpectedPrediction(capture: "6.1-slub-smp1-script-smix", frames: 1568),
+    ExpectedPrediction(capture: "6.1-slub-smp1-script-smix", frames: 1569),
     ExpectedPrediction(capture: "6.1-slub-smp1-rtnc", frames: 17057),
     ExpectedPrediction(capture: "6.1-slub-smp2-rtnc", cpus: 2, frames: 17048),
   ]
