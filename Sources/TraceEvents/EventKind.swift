@@ -29,6 +29,24 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   case syscallEnter
   /// The return of such a call.
   case syscallExit
+  /// The reclaiming thread begins to work: `mm_vmscan_kswapd_wake`.
+  case kswapdWake
+  case kswapdSleep
+  /// A request wakes the reclaiming thread: `mm_vmscan_wakeup_kswapd`.
+  case kswapdWakeup
+  /// A request reclaims memory itself.
+  case directReclaimBegin
+  case directReclaimEnd
+  case compactionBegin
+  case compactionEnd
+  /// A zone is looked at for compaction.
+  case compactionSuitable
+  case compactionIsolateMigrate
+  case compactionIsolateFree
+  case compactionMigrate
+  /// The OOM killer has chosen a process.
+  case oomMarkVictim
+  case oomScoreAdjust
 
   /// The name the kernel prints; marks and system calls have several, this is the first.
   public var name: String {
@@ -55,6 +73,19 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case .schedProcessExit: "sched_process_exit"
     case .syscallEnter: "sys_enter"
     case .syscallExit: "sys_exit"
+    case .kswapdWake: "mm_vmscan_kswapd_wake"
+    case .kswapdSleep: "mm_vmscan_kswapd_sleep"
+    case .kswapdWakeup: "mm_vmscan_wakeup_kswapd"
+    case .directReclaimBegin: "mm_vmscan_direct_reclaim_begin"
+    case .directReclaimEnd: "mm_vmscan_direct_reclaim_end"
+    case .compactionBegin: "mm_compaction_begin"
+    case .compactionEnd: "mm_compaction_end"
+    case .compactionSuitable: "mm_compaction_suitable"
+    case .compactionIsolateMigrate: "mm_compaction_isolate_migratepages"
+    case .compactionIsolateFree: "mm_compaction_isolate_freepages"
+    case .compactionMigrate: "mm_compaction_migratepages"
+    case .oomMarkVictim: "mark_victim"
+    case .oomScoreAdjust: "oom_score_adj_update"
     }
   }
 
@@ -73,5 +104,11 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
 
   /// Whether the event tells about a process or its address space instead of an allocator.
   @inlinable
-  public var isProcessEvent: Bool { rawValue >= EventKind.pageFaultUser.rawValue }
+  public var isProcessEvent: Bool {
+    rawValue >= EventKind.pageFaultUser.rawValue && rawValue <= EventKind.syscallExit.rawValue
+  }
+
+  /// Whether the event tells about reclaim, compaction or the OOM killer.
+  @inlinable
+  public var isReclaimEvent: Bool { rawValue >= EventKind.kswapdWake.rawValue }
 }

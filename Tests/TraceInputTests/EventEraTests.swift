@@ -215,6 +215,28 @@ struct EventEraTests {
       era: "6.1, trace-cmd", line: new + "syscalls:sys_exit_brk: 0x55d0c0000000", kind: .syscallExit, address: 0,
       requested: 0x55D0_C000_0000, name: "brk"),
     Expectation(
+      era: "6.1", line: new + "mm_vmscan_wakeup_kswapd: nid=0 order=3 gfp_flags=GFP_ATOMIC", kind: .kswapdWakeup,
+      address: 0, gfp: "GFP_ATOMIC", node: 0, order: 3),
+    Expectation(
+      era: "6.1", line: new + "mm_vmscan_kswapd_wake: nid=1 order=0", kind: .kswapdWake, address: 0, node: 1),
+    Expectation(
+      era: "6.1", line: new + "mm_vmscan_direct_reclaim_end: nr_reclaimed=43", kind: .directReclaimEnd, address: 0,
+      requested: 43),
+    Expectation(
+      era: "6.1, perf",
+      line: new
+        + "compaction:mm_compaction_begin: zone_start=0x1 migrate_pfn=0x2 free_pfn=0xe00 zone_end=0x1000, mode=sync",
+      kind: .compactionBegin, address: 1, requested: 2, allocated: 0xE00),
+    Expectation(
+      era: "6.1", line: new + "mm_compaction_isolate_migratepages: range=(0x1 ~ 0x200) nr_scanned=436 nr_taken=144",
+      kind: .compactionIsolateMigrate, address: 0, requested: 436, allocated: 144),
+    Expectation(
+      era: "6.1", line: new + "mark_victim: pid=68 comm=wl total-vm=74116kB anon-rss=23572kB oom_score_adj=1000",
+      kind: .oomMarkVictim, address: 68),
+    Expectation(
+      era: "6.1", line: new + "oom_score_adj_update: pid=68 comm=wl oom_score_adj=-17", kind: .oomScoreAdjust,
+      address: 68, requested: 0 &- 17),
+    Expectation(
       era: "any", line: new + "tracing_mark_write: WL snap-begin: t0", kind: .mark, address: 0,
       name: "WL snap-begin: t0"),
   ]

@@ -48,6 +48,10 @@ public enum MachineStart {
     zone.setManagedPages(pages("managed"))
     zone.watermarks = Watermarks(minimum: pages("wm_min"), low: pages("wm_low"), high: pages("wm_high"))
     zone.setWatermarkBoost(pages("boost"))
+    if profile.cpuCount == 1 {
+      zone.setCounterThreshold(
+        Zone.counterThreshold(managedPages: zone.managedPages, pageSize: profile.pageSize))
+    }
     setReserve(&zone, dump.lowMemoryReserve.map { Int(min($0, 1 << 40)) }, profile.architecture)
     for block in dump.pageblocks { zone.setPageblockType(of: PageFrame(block.frame), to: type(block.type)) }
     for (order, lists) in dump.freeLists.enumerated() {
@@ -114,13 +118,5 @@ public enum MachineStart {
       let frame = PageFrame(UInt64(frame))
       if let zone = machine.zoneIndex(of: frame) { machine.withZone(zone) { $0.setMovable(frame, true) } }
     }
-  }
-}
-
-extension MachineStart {
-  /// The machine that a snapshot knows; `nil` if it doesn't tell what was free.
-  public static func machine(_ snapshot: Snapshot, profile: KernelProfile) -> Machine? {
-    if let dump = snapshot.freeLists { return machine(dump, pageFlags: snapshot.pageFlags, profile: profile) }
-    return nil
   }
 }

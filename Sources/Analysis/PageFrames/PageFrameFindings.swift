@@ -29,6 +29,8 @@ public struct PageFrameFindings: Sendable {
 
   public var start: MachineStart.Knowledge
   public var grades: PageFrameGrades
+  /// How memory was short, if the trace has events of reclaim.
+  public var pressure: PressureGrades?
   /// Against a dump from after; empty without one.
   public var lists: [ListComparison] = []
   /// Against pagetypeinfo from after; empty without it.
@@ -36,9 +38,11 @@ public struct PageFrameFindings: Sendable {
 
   /// Compares a machine with the snapshot from after.
   public init(
-    start: MachineStart.Knowledge, grades: PageFrameGrades, machine: borrowing Machine, after: Snapshot?
+    start: MachineStart.Knowledge, grades: PageFrameGrades, pressure: PressureGrades? = nil,
+    machine: borrowing Machine, after: Snapshot?
   ) {
     self.start = start
+    self.pressure = pressure
     self.grades = grades
     let policy = machine.profile.pageAllocator
     if let dump = after?.freeLists {

@@ -15,6 +15,8 @@ struct ReplayCommand: ToolCommand {
 
       Snapshots add more: from --before come SLUB's boot options, the names of caches, and how their objects are \
       aligned; with --after too, the slabs of each cache are predicted from one slabinfo to the other.
+
+      With --pages model and a snapshot from before, a model of the page allocator also chooses every page frame.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -32,9 +34,12 @@ struct ReplayCommand: ToolCommand {
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "replay", input: input.trace, in: environment)
     let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
-    let (subject, all, status) = try passes.run([allocator.kind])
+    var pages = try PagePredictionPass(
+      snapshots, before: try snapshots.readBefore(), after: try snapshots.readAfter())
+    let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
-    let report = ReplayReport(subject: subject, findings: findings, top: output.top)
+    var report = ReplayReport(subject: subject, findings: findings, top: output.top)
+    report.pageFrames = try pages?.finish(trace: input.trace)
     switch output.format {
     case .json: try destination.write(try report.json())
     case .markdown: try destination.write(report.markdown())

@@ -75,8 +75,9 @@ struct PagePredictionPass: ~Copyable {
     }
     prediction.finish()
     let grades = prediction.grades
+    let pressure = prediction.tellsReclaim ? prediction.pressure : nil
     return prediction.withMachine {
-      PageFrameFindings(start: knowledge, grades: grades, machine: $0, after: after)
+      PageFrameFindings(start: knowledge, grades: grades, pressure: pressure, machine: $0, after: after)
     }
   }
 }

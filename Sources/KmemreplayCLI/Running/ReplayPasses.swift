@@ -43,13 +43,16 @@ struct ReplayPasses {
   }
 
   /// Replays the trace through the models of `allocators`; the findings are in that order.
-  func run(_ kinds: [TracedAllocator.Kind]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
-    try run(kinds.map { AllocatorChoice($0) })
+  func run(_ choices: [AllocatorChoice]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
+    var pages: PagePredictionPass?
+    return try run(choices, pages: &pages)
   }
 
-  /// Replays the trace through the chosen models; the findings are in that order. Those with settings of their own are
-  /// not graded.
-  func run(_ choices: [AllocatorChoice]) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
+  /// The same with a prediction of page frames beside it, which is told of every batch of both passes. Models with settings
+  /// of their own are not graded.
+  func run(
+    _ choices: [AllocatorChoice], pages: inout PagePredictionPass?
+  ) throws -> (ReportSubject, [ReplayFindings], ExitStatus) {
     let bundle = CaptureBundle(input.trace)
     let before = try snapshots?.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots?.readAfter() ?? bundle?.snapshot("after")
@@ -62,7 +65,10 @@ struct ReplayPasses {
     var survey = TraceSurvey(
       profile: start.tracedProfile, pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
-    while try first.next(&batch) != nil { survey.consume(batch) }
+    while try first.next(&batch) != nil {
+      survey.consume(batch)
+      pages?.survey(batch, strings: first.strings, clock: first.context.clock)
+    }
     survey.finish()
     // Only the whole trace tells all CPUs, if its header doesn't.
     start.profile.cpuCount = first.profile.cpuCount
@@ -79,7 +85,9 @@ struct ReplayPasses {
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     var second = TraceRun(input, environment, reading: try open())
+    try pages?.begin(profile: start.profile, strings: second.strings, trace: input.trace)
     while let parts = try second.next(&batch) {
+      pages?.consume(batch, parts, strings: second.strings, clock: second.context.clock)
       for part in parts where part.phase != .after {
         fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)
       }

@@ -5,6 +5,7 @@ extension BuddyAllocator {
   ///
   /// Follows `__free_one_page` in mm/page_alloc.c, Linux 6.1 (splitting at pageblock size: `split_large_buddy`, 6.12).
   mutating func free(_ index: Int, order: Int, type: MigrateType, toTail: Bool = false) {
+    holdBack(1 << order)
     if order > pageblockOrder, policy.fallbackRule == .claimThenSteal {
       // Free blocks of such a kernel never hold pageblocks of two types, unless merging makes them one.
       for piece in 0..<(1 << (order - pageblockOrder)) {

@@ -25,6 +25,10 @@ struct BuddyAllocator: ~Copyable {
 
   /// Free pages, as `NR_FREE_PAGES` counts them: without isolated pageblocks.
   var freePages = 0
+  /// Changes of `freePages` that the CPU's counter holds back from the zone's, up to `counterThreshold` pages.
+  private(set) var heldBackPages = 0
+  /// `stat_threshold` of a machine with one CPU; with 0 the zone's counter is always exact.
+  var counterThreshold = 0
   /// Free pages on the contiguous allocator's lists.
   var freeContiguousPages = 0
   /// Pages in pageblocks kept for atomic requests, free or not.
@@ -87,6 +91,14 @@ struct BuddyAllocator: ~Copyable {
     if type == .isolate { return }
     freePages += pages
     freeContiguousPages += pages
+  }
+
+  /// Counts pages as the CPU does. Follows `__mod_zone_page_state` in mm/vmstat.c, Linux 6.1.
+  @inline(__always)
+  mutating func holdBack(_ pages: Int) {
+    if counterThreshold == 0 { return }
+    let held = heldBackPages &+ pages
+    heldBackPages = abs(held) > counterThreshold ? 0 : held
   }
 
   // MARK: - Pageblocks

@@ -103,12 +103,14 @@ struct PerCPUPages: ~Copyable {
     if freeRule == .recentFrees { wanted = tunedRefill(order: order, cpu: cpu, isBelowHigh: isBelowHigh) }
     if wanted > 1 { wanted = max(wanted >> order, 2) }
     var stage = BuddyAllocator.Stage.normal
+    let before = states[cpu].count
     for _ in 0..<wanted {
       guard let block = buddy.removeBlock(order: order, type: type, flags: flags, stage: &stage) else { break }
       buddy.frames.insert(
         block.index, into: &lists[slot], place: .perCPU, order: order, type: block.type, cpu: cpu, atTail: true)
       states[cpu].count += 1 << order
     }
+    buddy.holdBack(before - states[cpu].count)
   }
 
   /// Pages to refill with, more each time until something is freed. Follows `nr_pcp_alloc`, Linux 6.12.

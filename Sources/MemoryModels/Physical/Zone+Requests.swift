@@ -29,6 +29,12 @@ extension Zone {
   /// Follows `rmqueue_buddy` in mm/page_alloc.c, Linux 6.1.
   @inline(never)
   private mutating func allocateFromBuddy(order: Int, type: MigrateType, flags: PageRequestFlags) -> Int? {
+    let index = removeFromBuddy(order: order, type: type, flags: flags)
+    if index != nil { buddy.holdBack(-(1 << order)) }
+    return index
+  }
+
+  private mutating func removeFromBuddy(order: Int, type: MigrateType, flags: PageRequestFlags) -> Int? {
     if flags.contains(.highAtomic), let index = buddy.removeSmallest(order: order, type: .highAtomic) { return index }
     var stage = BuddyAllocator.Stage.normal
     if let block = buddy.removeBlock(order: order, type: type, flags: flags, stage: &stage) { return block.index }

@@ -25,7 +25,7 @@ extension Zone {
   @inline(__always)
   public func isAboveMark(_ mark: Mark, order: Int, highest: Kind, flags: PageRequestFlags) -> Bool {
     if order == 0, buddy.reservedHighAtomicPages | buddy.freeContiguousPages == 0 {
-      if buddy.freePages > pages(at: mark) &+ lowMemoryReserve[highest.rawValue] { return true }
+      if buddy.freePages &- buddy.heldBackPages > pages(at: mark) &+ lowMemoryReserve[highest.rawValue] { return true }
       if !flags.contains(.minimumReserve) { return false }
     }
     return isAboveMarkPrecisely(mark, order: order, highest: highest, flags: flags)
@@ -33,7 +33,7 @@ extension Zone {
 
   @inline(never)
   private func isAboveMarkPrecisely(_ mark: Mark, order: Int, highest: Kind, flags: PageRequestFlags) -> Bool {
-    var free = buddy.freePages - (1 << order - 1)
+    var free = buddy.freePages - buddy.heldBackPages - (1 << order - 1)
     if flags.isDisjoint(with: [.nonBlocking, .minimumReserve, .highAtomic]) { free -= reservedHighAtomicUnusable }
     if !flags.contains(.contiguous) { free -= buddy.freeContiguousPages }
     if isAbove(pages(at: mark), free: free, order: order, highest: highest, flags: flags) { return true }

@@ -129,6 +129,16 @@ public struct Zone: ~Copyable {
     if perCPU.states.indices.contains(cpu) { perCPU.states[cpu].high = pages }
   }
 
+  /// Sets how many pages a machine's only CPU counts by itself before the zone's counter of free pages hears of them.
+  public mutating func setCounterThreshold(_ pages: Int) { buddy.counterThreshold = pages }
+
+  /// How many pages that are for a zone on a machine with one CPU.
+  /// Follows `calculate_normal_threshold` in mm/vmstat.c, Linux 6.1.
+  public static func counterThreshold(managedPages: Int, pageSize: Int) -> Int {
+    let units = managedPages / max((128 << 20) / pageSize, 1)
+    return min(2 * (1 + (Int.bitWidth - units.leadingZeroBitCount)), 125)
+  }
+
   /// Sets the pages added to the marks, as a snapshot found them.
   public mutating func setWatermarkBoost(_ pages: Int) { watermarkBoost = pages }
 

@@ -15,7 +15,9 @@ struct PageEvent: BitwiseCopyable {
     case fallback
     /// Single pages are about to be taken without events; their number is in `frame`.
     case bulk
-    case mark
+    /// The reclaiming thread begins, and ends, its work.
+    case reclaimBegins
+    case reclaimEnds
   }
 
   struct Marks: OptionSet, BitwiseCopyable {
@@ -27,6 +29,11 @@ struct PageEvent: BitwiseCopyable {
     /// A drain: the free that caused it stands `gfp` places before it and is still to be done.
     static var carriesFree: Marks { Marks(rawValue: 4) }
     static var changesOwnership: Marks { Marks(rawValue: 8) }
+    /// The task may use all of memory: it reclaims some, or was chosen by the OOM killer.
+    static var usesReserves: Marks { Marks(rawValue: 16) }
+    /// The request woke the reclaiming thread, or reclaimed memory itself.
+    static var wokeReclaim: Marks { Marks(rawValue: 32) }
+    static var reclaimed: Marks { Marks(rawValue: 64) }
   }
 
   var frame: UInt64
@@ -106,8 +113,8 @@ struct PageEventWindow: ~Copyable {
     let limit = min(end, cursor + Self.reach)
     while cursor < limit {
       let event = events[cursor]
-      if event.frame <= frame, frame - event.frame < UInt64(1) << UInt64(event.order), event.kind != .mark,
-        event.kind != .bulk
+      if event.frame <= frame, frame - event.frame < UInt64(1) << UInt64(event.order),
+        event.kind.rawValue < PageEvent.Kind.bulk.rawValue
       {
         return event
       }

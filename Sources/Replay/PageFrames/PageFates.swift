@@ -29,6 +29,8 @@ public struct PageFates: ~Copyable {
   private var lastKey = UInt64.max
   /// Events of pages being taken from the buddy's lists; without them there is nothing to predict from.
   public private(set) var removals: UInt64 = 0
+  /// Events of the reclaiming thread.
+  private(set) var reclaimEvents: UInt64 = 0
 
   public init() {}
 
@@ -57,6 +59,8 @@ public struct PageFates: ~Copyable {
         if !batch.flags[row].contains(.failed) { settle(frame, order, .onList) }
       case .mmPagePCPUDrain:
         settle(frame, .onList)
+      case .kswapdWake:
+        reclaimEvents += 1
       default: break
       }
     }

@@ -10,7 +10,7 @@ extension PagePrediction {
     let order = Int(event.order)
     let cpu = Int(event.cpu)
     exactTail[cpu] = order == 0 ? 0..<0 : (event.frame &+ 1)..<(event.frame &+ Order.pages(order))
-    let predicted = machine.allocate(order: order, migrateType: event.type, flags: gfpFlags(event.gfp), cpu: cpu)
+    let predicted = request(event, order: order, cpu: cpu)
     if let predicted, predicted.rawValue == event.frame, let zone = machine.zoneIndex(of: predicted),
       machine[zone: zone].stepCount == 0
     {
@@ -27,8 +27,7 @@ extension PagePrediction {
   private mutating func replayFailure(_ index: Int) {
     let event = window.events[index]
     let order = Int(event.order)
-    let predicted = machine.allocate(
-      order: order, migrateType: event.type, flags: gfpFlags(event.gfp), cpu: Int(event.cpu))
+    let predicted = request(event, order: order, cpu: Int(event.cpu))
     if event.marks.contains(.isInside) { grades.failure.count(predicted == nil) }
     if let predicted { undo(predicted, order: order, type: event.type, cpu: Int(event.cpu)) }
   }

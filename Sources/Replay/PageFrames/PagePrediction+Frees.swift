@@ -46,7 +46,25 @@ extension PagePrediction {
       agreed += 1
       cursor = window.next(next)
     }
+    if agreed > 0, window.events[index].kind == .freedInBatch, let cursor { sendPastLists(from: cursor) }
+    // A reclaimed zone would not have kept them: the reclaiming thread is done.
+    if agreed == 0, machine[zone: zone].isReclaiming { endReclaim() }
     if agreed < steps.count { undoDrains(steps.dropFirst(agreed), cpu: Int(window.events[index].cpu), zone) }
+  }
+
+  /// Frees after a drain in the middle of a batch are an interrupt's, which found the CPU's lists locked.
+  private mutating func sendPastLists(from start: Int) {
+    var cursor: Int? = start
+    while let next = cursor, window.events[next].kind == .freed, window.events[next].fate == .onList {
+      cursor = window.next(next)
+    }
+    // Only the batch's next event shows that it was not done.
+    guard let end = cursor, window.events[end].kind == .freedInBatch else { return }
+    cursor = start
+    while let next = cursor, next < end {
+      window.events[next].fate = .inBuddy
+      cursor = window.next(next)
+    }
   }
 
   /// Puts blocks that the kernel kept back on the CPU's list, from the last one given back.
@@ -69,6 +87,7 @@ extension PagePrediction {
       let cause = index - Int(window.events[index].gfp)
       putOnList(cause, order: Int(window.events[cause].order))
       if window.events[index].marks.contains(.isDone) { return }
+      if tellsReclaim { resumeReclaim(window.events[index].frame, cpu: Int(window.events[index].cpu)) }
     }
     let event = window.events[index]
     let frame = PageFrame(event.frame)

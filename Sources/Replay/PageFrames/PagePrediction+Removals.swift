@@ -54,7 +54,7 @@ extension PagePrediction {
     let frame = PageFrame(event.frame)
     exactTail[cpu] = order == 0 ? 0..<0 : (event.frame &+ 1)..<(event.frame &+ Order.pages(order))
     window.events[request].marks.insert(.isDone)
-    let predicted = machine.allocate(order: order, migrateType: event.type, flags: gfpFlags(event.gfp), cpu: cpu)
+    let predicted = self.request(event, order: order, cpu: cpu)
     let isRightZone = predicted.map { machine.zoneIndex(of: $0) == zone } ?? false
     var isRefillRight = false
     var kind: FrameMiss?
@@ -74,6 +74,7 @@ extension PagePrediction {
       grades.refill.count(isRefillRight)
       if predicted != frame { grades.miss(kind ?? .otherBlock) }
     }
+    if isPerCPU(order) { sendPastLists(removals: index, upTo: request) }
     if isRefillRight, predicted == frame {
       removeSteps(zone)
       return
@@ -83,6 +84,16 @@ extension PagePrediction {
       redo(request, removals: index, zone)
     } else {
       adopt(request, removals: index, zone)
+    }
+  }
+
+  /// Frees between a refill and its `mm_page_alloc` are an interrupt's, which came in as soon as the zone's lock was let
+  /// go: the CPU's lists are still locked, and the pages go straight to the buddy's.
+  private mutating func sendPastLists(removals index: Int, upTo request: Int) {
+    var cursor = window.next(index)
+    while let next = cursor, next < request {
+      if window.events[next].kind == .freed, window.events[next].fate == .onList { window.events[next].fate = .inBuddy }
+      cursor = window.next(next)
     }
   }
 

@@ -24,6 +24,12 @@ public struct PagePrediction: ~Copyable {
   private var isVmallocSite: [Bool?] = []
   // Frames at the end of the block last handed out on each CPU, which an exact allocation gives back at once.
   var exactTail: [Range<UInt64>]
+  var tasks = ReclaimingTasks()
+  // The boosts of the zones' marks when the reclaiming thread began.
+  var boostsAtStart: [Int] = []
+  /// Whether the trace has events of the reclaiming thread.
+  public let tellsReclaim: Bool
+  public internal(set) var pressure = PressureGrades()
   // The orders of blocks that are freed in batches of blocks, until their second event.
   private var batchedOrders: [UInt64: UInt8] = [:]
 
@@ -34,6 +40,7 @@ public struct PagePrediction: ~Copyable {
     cpuLimit = max(machine.profile.cpuCount, 1)
     self.strings = strings
     exactTail = Array(repeating: 0..<0, count: cpuLimit)
+    tellsReclaim = fates.reclaimEvents > 0
     self.fates = fates
     self.machine = machine
     for zone in 0..<self.machine.zoneCount {
@@ -83,7 +90,11 @@ public struct PagePrediction: ~Copyable {
     case .kmalloc, .kmallocNode:
       guard isVmalloc(batch.callSite[row]) else { return nil }
       kind = .bulk
-    default: return nil
+    case .kswapdWake: kind = .reclaimBegins
+    case .kswapdSleep: kind = .reclaimEnds
+    default:
+      guard batch.kind[row].isReclaimEvent, note(batch, row) else { return nil }
+      kind = .reclaimEnds
     }
     let type = MigrateType(
       number: Int(batch.migrateType[row]), numbering: policy.numbering, hasContiguous: policy.hasContiguous)
@@ -94,7 +105,9 @@ public struct PagePrediction: ~Copyable {
     )
     switch kind {
     case .bulk: event.frame = batch.requestedBytes[row] / 8
-    case .allocated: if batch.flags[row].contains(.failed) { event.frame = .max }
+    case .allocated:
+      if batch.flags[row].contains(.failed) { event.frame = .max }
+      event.marks = tasks.marks(pid: batch.pid[row], comm: batch.comm[row], strings)
     case .fallback:
       event.fallbackOrder = UInt8(truncatingIfNeeded: min(batch.requestedBytes[row], 31))
       if batch.flags[row].contains(.changeOwnership) { event.marks.insert(.changesOwnership) }
@@ -155,7 +168,8 @@ public struct PagePrediction: ~Copyable {
       replayFreeOnList(index, order: Int(order ?? 0))
     case .drained: if !event.marks.contains(.isDone) { replayDrain(index) }
     case .bulk: replayBulk(index)
-    case .mark: break
+    case .reclaimBegins: beginReclaim()
+    case .reclaimEnds: endReclaim()
     }
     window.advance()
   }

@@ -45,6 +45,11 @@ struct PageFrameSection {
     add("blocks drained from per-CPU lists", grades.drain)
     add("fallbacks between migrate types", grades.fallback)
     add("failed requests", grades.failure)
+    if let pressure = findings.pressure {
+      add("requests that woke kswapd", pressure.wakeup)
+      add("requests that reclaimed memory themselves", pressure.directReclaim)
+      add("OOM victims: the highest oom_score_adj", pressure.victim)
+    }
     for zone in findings.lists {
       add("\(zone.zone): free lists at the end, in order", zone.freeLists)
       add("\(zone.zone): free blocks on their lists", zone.freeBlocks)
@@ -72,6 +77,13 @@ struct PageFrameSection {
     add(
       grades.directFrees, "free past the per-CPU lists, which an interrupt found locked",
       "frees past the per-CPU lists, which an interrupt found locked")
+    if let pressure = findings.pressure {
+      add(pressure.reclaimRuns, "run of kswapd", "runs of kswapd")
+      add(pressure.wakeupsElsewhere, "request woke kswapd in the model only", "requests woke kswapd in the model only")
+      add(pressure.reclaimedPages, "page reclaimed directly", "pages reclaimed directly")
+      add(pressure.compactions, "run of compaction", "runs of compaction")
+      add(pressure.migratedPages, "page moved by compaction", "pages moved by compaction")
+    }
     add(grades.outside, "event of a frame in no zone", "events of frames in no zone")
     return notes
   }
@@ -88,6 +100,21 @@ struct PageFrameSection {
     case .freedUnseen: "it was in use as far as the model knew"
     case .modelFailed: "the model had nothing to give"
     }
+  }
+
+  func text() -> String {
+    var text = answer + "\n" + gradeTable.text() + "  " + startNote + "\n"
+    for note in notes { text += "  " + note + "\n" }
+    if !typeTable.rows.isEmpty { text += "\n" + typeTable.text() }
+    return text
+  }
+
+  func markdown() -> String {
+    var text = "## Page frames chosen by the model\n\n" + answer + "\n\n" + gradeTable.markdown() + "\n"
+    text += startNote + "\n\n"
+    for note in notes { text += "- " + note + "\n" }
+    if !typeTable.rows.isEmpty { text += "\n" + typeTable.markdown() }
+    return text
   }
 
   /// Free blocks by order and migrate type.
@@ -114,6 +141,17 @@ struct PageFrameDocument: Encodable {
       checked = grade.checked
       matched = grade.matched
     }
+  }
+
+  struct Pressure: Encodable {
+    var kswapdWakeups: GradeDocument
+    var kswapdWakeupsInModelOnly: UInt64
+    var directReclaims: GradeDocument
+    var kswapdRuns: UInt64
+    var reclaimedPages: UInt64
+    var compactions: UInt64
+    var migratedPages: UInt64
+    var oomVictims: GradeDocument
   }
 
   struct Lists: Encodable {
@@ -148,6 +186,7 @@ struct PageFrameDocument: Encodable {
   var pagesTakenUnseen: UInt64
   var directFrees: UInt64
   var outside: UInt64
+  var pressure: Pressure?
   var lists: [Lists]?
   var pagetypeinfo: [Types]?
 
@@ -168,6 +207,13 @@ struct PageFrameDocument: Encodable {
     pagesTakenUnseen = grades.pagesTakenUnseen
     directFrees = grades.directFrees
     outside = grades.outside
+    pressure = findings.pressure.map {
+      Pressure(
+        kswapdWakeups: GradeDocument($0.wakeup), kswapdWakeupsInModelOnly: $0.wakeupsElsewhere,
+        directReclaims: GradeDocument($0.directReclaim), kswapdRuns: $0.reclaimRuns,
+        reclaimedPages: $0.reclaimedPages, compactions: $0.compactions, migratedPages: $0.migratedPages,
+        oomVictims: GradeDocument($0.victim))
+    }
     if !findings.lists.isEmpty {
       lists = findings.lists.map {
         Lists(

@@ -62,6 +62,7 @@ struct ReplayDocument: Encodable {
     var takenUnseen: UInt64?
     var freedUnseen: UInt64?
     var ungraded: String?
+    var pageFrame: PageFrameDocument?
   }
 
   struct SlabInfoGrades: Encodable {
@@ -148,6 +149,7 @@ struct ReplayDocument: Encodable {
         pageFrees: outcome.observedPageFrees)
     }
     verification = Verification(findings)
+    verification.pageFrame = report.pageFrames.map { PageFrameDocument($0) }
     caches = outcome.caches.prefix(report.top ?? .max).map {
       Cache($0, isOfSlabs: outcome.grades?.isOfSlabs ?? false)
     }

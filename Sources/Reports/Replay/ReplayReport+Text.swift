@@ -68,6 +68,7 @@ extension ReplayReport {
     }
     if let note = ungradedNote { text += note + "\n\n" }
     if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).text() + "\n" }
+    if let pages = pageFrames.map({ PageFrameSection(findings: $0) }) { text += pages.text() + "\n" }
     text += cacheHeading(limit) + "\n" + cacheTable(limit: limit).text() + "\n"
     if !outcome.marks.isEmpty { text += markHeading + "\n" + markTable(limit: Self.standardMarks).text() + "\n" }
     text += QualityText.section(subject.quality) + "\n"
@@ -88,6 +89,7 @@ extension ReplayReport {
     }
     if let note = ungradedNote { text += SafeText.markdown(note) + "\n\n" }
     if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).markdown() + "\n" }
+    if let pages = pageFrames.map({ PageFrameSection(findings: $0) }) { text += pages.markdown() + "\n" }
     text += "## " + cacheHeading(limit) + "\n\n" + cacheTable(limit: limit).markdown() + "\n"
     if !outcome.marks.isEmpty {
       text += "## At the trace's markers\n\n" + markTable(limit: Self.standardMarks).markdown() + "\n"

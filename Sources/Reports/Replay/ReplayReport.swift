@@ -8,6 +8,8 @@ public struct ReplayReport: Sendable {
   public var findings: ReplayFindings
   /// The most caches shown; `nil` leaves it to the format.
   public var top: Int?
+  /// What a model that chooses page frames makes of the trace, if it was asked.
+  public var pageFrames: PageFrameFindings?
 
   public init(subject: ReportSubject, findings: ReplayFindings, top: Int? = nil) {
     self.subject = subject

@@ -147,6 +147,10 @@ struct PlanCompiler {
     case .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec, .schedProcessExit, .syscallEnter,
       .syscallExit:
       compileProcessColumns(kind)
+    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd, .compactionBegin,
+      .compactionEnd, .compactionSuitable, .compactionIsolateMigrate, .compactionIsolateFree, .compactionMigrate,
+      .oomMarkVictim, .oomScoreAdjust:
+      compileReclaimColumns(kind)
     }
   }
 
@@ -294,5 +298,39 @@ extension PlanCompiler {
 
   private mutating func firstOf(_ names: String...) -> FieldSlot {
     names.first { format.field($0) != nil }.map { optional($0) } ?? .absent
+  }
+}
+
+// Events about reclaim, compaction and the OOM killer: include/trace/events/{vmscan,compaction,oom}.h.
+extension PlanCompiler {
+  private mutating func compileReclaimColumns(_ kind: EventKind) {
+    switch kind {
+    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .compactionSuitable:
+      plan.node = required("nid")
+      if kind != .kswapdSleep { plan.order = required("order") }
+      if kind == .kswapdWakeup, format.field("gfp_flags") != nil { compileGFP() }
+    case .directReclaimBegin:
+      plan.order = required("order")
+      compileGFP()
+    case .directReclaimEnd:
+      plan.requestedBytes = required("nr_reclaimed")
+    case .compactionBegin, .compactionEnd:
+      plan.address = required("zone_start")
+      plan.requestedBytes = required("migrate_pfn")
+      plan.allocatedBytes = required("free_pfn")
+    case .compactionIsolateMigrate, .compactionIsolateFree:
+      plan.requestedBytes = required("nr_scanned")
+      plan.allocatedBytes = required("nr_taken")
+    case .compactionMigrate:
+      plan.requestedBytes = required("nr_migrated")
+      plan.allocatedBytes = required("nr_failed")
+    case .oomMarkVictim:
+      plan.address = required("pid")
+    case .oomScoreAdjust:
+      plan.address = required("pid")
+      plan.requestedBytes = required("oom_score_adj")
+    default:
+      break
+    }
   }
 }

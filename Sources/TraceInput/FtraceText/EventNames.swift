@@ -96,13 +96,20 @@ enum EventNames {
     (Array("sched_process_fork:".utf8), .event(.schedProcessFork)),
     (Array("sched_process_exec:".utf8), .event(.schedProcessExec)),
     (Array("sched_process_exit:".utf8), .event(.schedProcessExit)),
+    (Array("mark_victim:".utf8), .event(.oomMarkVictim)),
+    (Array("oom_score_adj_update:".utf8), .event(.oomScoreAdjust)),
     (Array("<stack trace>".utf8), .kernelStack),
     (Array("<user stack trace>".utf8), .userStack),
     (Array("kernel_stack:".utf8), .kernelStack),
     (Array("user_stack:".utf8), .userStack),
   ]
 
-  private static let systems = ["kmem:", "ftrace:", "exceptions:", "sched:", "syscalls:"].map { Array($0.utf8) }
+  private static let reclaimKinds: [(name: [UInt8], kind: EventKind)] = EventKind.allCases
+    .filter { $0.isReclaimEvent && $0.name.hasPrefix("mm_") }.map { (Array(($0.name + ":").utf8), $0) }
+
+  private static let systems = [
+    "kmem:", "ftrace:", "exceptions:", "sched:", "syscalls:", "vmscan:", "compaction:", "oom:",
+  ].map { Array($0.utf8) }
 
   @inline(never)
   private static func recogniseRare(_ cursor: inout Bytes, _ end: Bytes) -> LineTopic {
@@ -120,6 +127,14 @@ enum EventNames {
     if found.length > 0, cursor + found.length <= end {
       cursor = (cursor + found.length).skippingSpaces(before: end)
       return .event(found.kind)
+    }
+    if cursor.load8() == word8("mm_vmsca") || cursor.load8() == word8("mm_compa") {
+      for (name, kind) in reclaimKinds where starts(cursor, end, with: name) {
+        cursor += name.count
+        if cursor < end, cursor.pointee == UInt8(ascii: " ") { cursor += 1 }
+        return .event(kind)
+      }
+      return .other
     }
     if cursor.load4() == word4("sys_") { return SystemCallText.recognise(&cursor, end) }
     for (name, topic) in rareTopics where starts(cursor, end, with: name) {

@@ -36,9 +36,11 @@ struct FieldSet: OptionSet {
     case .mmPageAllocZoneLocked, .mmPagePCPUDrain: block.union(.migrateType)
     case .mmPageAllocExtfrag: block.union(.migrateType).union(.fallbackOrder).union(.fallbackType)
     case .rssStat: addressSpace.union(.member).union(.size)
-    // Texts of their own, or keys that ProcessEventParser asks for itself.
+    // Texts of their own, or keys that other parsers ask for themselves.
     case .mark, .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec, .schedProcessExit,
-      .syscallEnter, .syscallExit:
+      .syscallEnter, .syscallExit, .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd,
+      .compactionBegin, .compactionEnd, .compactionSuitable, .compactionIsolateMigrate, .compactionIsolateFree,
+      .compactionMigrate, .oomMarkVictim, .oomScoreAdjust:
       FieldSet(rawValue: 0)
     }
   }

@@ -35,7 +35,9 @@ extension FtraceTextParser {
     case .mmPageAlloc, .mmPageFree, .mmPageFreeBatched, .mmPageFreeDirect, .mmPageAllocZoneLocked, .mmPagePCPUDrain:
       return parseFastPage(name.kind, time, cursor, lineEnd, into: &batch)
     case .mmPageAllocExtfrag, .rssStat, .mark, .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec,
-      .schedProcessExit, .syscallEnter, .syscallExit:
+      .schedProcessExit, .syscallEnter, .syscallExit, .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin,
+      .directReclaimEnd, .compactionBegin, .compactionEnd, .compactionSuitable, .compactionIsolateMigrate,
+      .compactionIsolateFree, .compactionMigrate, .oomMarkVictim, .oomScoreAdjust:
       return false
     }
   }

@@ -139,6 +139,11 @@ struct FtraceTextParser: ~Copyable {
       guard parser.parse() else { return countMalformedEvent(prefix.cpu, parser.trouble, line, end) }
       return batch.append(parser.event)
     }
+    if kind.isReclaimEvent {
+      var parser = ReclaimEventParser(event, strings: strings, from: arguments, to: end)
+      guard parser.parse() else { return countMalformedEvent(prefix.cpu, parser.trouble, line, end) }
+      return batch.append(parser.event)
+    }
     var fields = FieldParser(event, strings: strings, from: arguments, to: end)
     guard fields.parse() else { return countMalformedEvent(prefix.cpu, fields.trouble, line, end) }
     note(fields)

@@ -109,9 +109,64 @@ private struct EventLine {
       line.string(event.name)
       line.text(" -> 0x")
       line.hexadecimal(event.requestedBytes)
+    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd: reclaim(event)
+    case .compactionBegin, .compactionEnd, .compactionSuitable, .compactionIsolateMigrate, .compactionIsolateFree,
+      .compactionMigrate:
+      compaction(event)
+    case .oomMarkVictim, .oomScoreAdjust: victim(event)
     }
     line.byte(10)
     if event.stack != .none { stack(event) }
+  }
+
+  private mutating func reclaim(_ event: Event) {
+    switch event.kind {
+    case .directReclaimEnd:
+      line.text("nr_reclaimed=")
+      return line.decimal(event.requestedBytes)
+    case .directReclaimBegin: line.text("order=")
+    default:
+      line.text("nid=")
+      line.signed(Int64(event.node))
+      if event.kind == .kswapdSleep { return }
+      line.text(" order=")
+    }
+    line.decimal(UInt64(event.order))
+    if event.gfp != .none {
+      line.text(" gfp_flags=")
+      line.string(event.gfp)
+    }
+  }
+
+  private mutating func compaction(_ event: Event) {
+    switch event.kind {
+    case .compactionBegin, .compactionEnd:
+      line.text("zone_start=0x")
+      line.hexadecimal(event.address)
+      line.text(" migrate_pfn=0x")
+      line.hexadecimal(event.requestedBytes)
+      line.text(" free_pfn=0x")
+      line.hexadecimal(event.allocatedBytes)
+    case .compactionSuitable:
+      line.text("node=")
+      line.signed(Int64(event.node))
+      line.text(" order=")
+      line.decimal(UInt64(event.order))
+    default:
+      line.text(event.kind == .compactionMigrate ? "nr_migrated=" : "nr_scanned=")
+      line.decimal(event.requestedBytes)
+      line.text(event.kind == .compactionMigrate ? " nr_failed=" : " nr_taken=")
+      line.decimal(event.allocatedBytes)
+    }
+  }
+
+  private mutating func victim(_ event: Event) {
+    line.text("pid=")
+    line.decimal(event.address)
+    if event.kind == .oomScoreAdjust {
+      line.text(" oom_score_adj=")
+      line.signed(Int64(bitPattern: event.requestedBytes))
+    }
   }
 
   private mutating func prefix(_ event: Event) {
