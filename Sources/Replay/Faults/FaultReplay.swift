@@ -293,6 +293,10 @@ public final class FaultReplay {
       resident[ResidentKind.anonymous.rawValue] += usage.anonymous
       resident[ResidentKind.swap.rawValue] += usage.swapped
     }
+    // Entries of files that a counter told are gone, without saying which.
+    for kind in [ResidentKind.file, .sharedMemory] {
+      resident[ResidentKind.file.rawValue] += min(task.unseen[kind.rawValue], 0)
+    }
     return (resident, task.space.pageTablesByLevel)
   }
 

@@ -56,11 +56,17 @@ public final class PhysicalSupply {
     if !isUnlimited { machine.free(PageFrame(frame), order: order) }
   }
 
+  /// Free pages that a request's marks count: those on per-CPU lists are not among them.
+  var freeInZones: Int { isUnlimited ? .max : machine.freePages }
+
+  /// Gives pages on per-CPU lists back to the zones.
+  func drain() { if !isUnlimited { machine.drain(cpu: 0) } }
+
   /// Whether less than the low marks is free; looks at the zones once in sixteen requests.
   func isShort() -> Bool {
     requests &+= 1
     if isUnlimited || requests & 15 != 0 { return false }
-    return freePages < lowMarkPages
+    return machine.freePages < lowMarkPages
   }
 
   /// Pages that must stay free for a request to go ahead without reclaim: the low marks of all zones.

@@ -3,9 +3,11 @@ extension VirtualMemory {
   func reclaimInBackground() {
     let target = supply.highMarkPages
     var attempts = 0
-    while supply.freePages < target, attempts < 3 {
+    supply.drain()
+    while supply.freeInZones < target, attempts < 3 {
       // The first look at a page only finds that it was used.
-      if reclaim(pages: min(32, target - supply.freePages)) == 0 { attempts += 1 }
+      if reclaim(pages: max(min(32, target - supply.freeInZones), 1)) == 0 { attempts += 1 }
+      supply.drain()
     }
   }
 

@@ -162,6 +162,9 @@ public final class VirtualMemory {
     while true {
       _ = reclaim(pages: 32)
       if let frame = supply.allocate(isMovable: isMovable) { return frame }
+      // What was reclaimed may wait on a per-CPU list (`__alloc_pages_direct_reclaim`).
+      supply.drain()
+      if let frame = supply.allocate(isMovable: isMovable) { return frame }
       if attempts < 16 {
         attempts += 1
         continue
