@@ -63,15 +63,16 @@ public enum TraceInput {
         }
       return try open(place, unpacked.content, summary, options)
     }
+    let threads = options.threads ?? WorkerPool.processorCount
     // A pipe may keep its reader waiting for ever, and a thread that waits can't be ended: files only.
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
       let background = BackgroundBytes(content)
     {
       if isColumnar { return try ColumnarTraceSource(background, summary: summary) }
-      return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath)
+      return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath, threads: threads)
     }
     if isColumnar { return try ColumnarTraceSource(content, summary: summary) }
-    return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath)
+    return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath, threads: threads)
   }
 
   /// Opens the trace in an archive, which is read once if the trace is one file.

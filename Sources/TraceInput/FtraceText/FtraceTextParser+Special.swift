@@ -143,6 +143,12 @@ struct OtherEvents: ~Copyable {
     return counts
   }
 
+  /// Adds counts that another parser made.
+  mutating func add(_ name: StringID, _ count: UInt64) {
+    total &+= count
+    counts[name, default: 0] += count
+  }
+
   /// The counts so far, which begin anew.
   mutating func takeAll() -> [(name: StringID, count: UInt64)] {
     if total == 0 { return [] }

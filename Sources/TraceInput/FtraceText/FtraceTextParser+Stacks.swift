@@ -75,6 +75,7 @@ struct StackCollector: ~Copyable {
 extension FtraceTextParser {
   /// Starts a stack trace for the last event of `cpu`, which may have lines of other CPUs behind it.
   mutating func openStack(cpu: UInt16, in batch: borrowing EventBatch) {
+    spanningLines &+= 1
     hasTraceLines = true
     var row = batch.count - 1
     while row >= 0, batch.cpu[row] != cpu { row -= 1 }
@@ -91,6 +92,7 @@ extension FtraceTextParser {
 
   /// Adds a frame line of the kernel or of trace-cmd: ` => symbol`, `=> symbol (address)`, ` => symbol <address>`.
   mutating func collectFrame(_ line: Bytes, _ end: Bytes) {
+    spanningLines &+= 1
     guard stack.isOpen else {
       statistics.count(.orphanStacks, at: .line(lineNumber), text: LineSample.text(line, end))
       return stack.ignore()
@@ -102,6 +104,7 @@ extension FtraceTextParser {
 
   /// Adds a line of perf's call chain, `\tffffffff816349cd symbol+0x20d ([kernel.kallsyms])`, to the event above it.
   mutating func collectCallChain(_ line: Bytes, _ end: Bytes, in batch: inout EventBatch) {
+    spanningLines &+= 1
     if !stack.isOpen {
       let row = batch.count - 1
       if row >= 0, batch.position[row] > stack.lastOtherLine, batch.stack[row] == .none {

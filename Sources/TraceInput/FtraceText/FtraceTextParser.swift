@@ -20,9 +20,9 @@ struct FtraceTextParser: ~Copyable {
   var lineNumber: UInt64 = 0
   // Lines with an event, those of them without a point in the time, and those in perf's form. One damaged line must not
   // decide what a trace is, so that the majority does.
-  private var eventLines = 0
-  private var tickLines = 0
-  private var perfLines = 0
+  var forms = LineForms()
+  /// Lines whose meaning depends on those far before them: stack traces, and lines of the kernel's log.
+  var spanningLines = 0
   /// Whether anything was seen that only a trace has.
   var hasTraceLines = false
   var stack = StackCollector()
@@ -52,8 +52,8 @@ struct FtraceTextParser: ~Copyable {
       let lineEnd = UnsafePointer(found.assumingMemoryBound(to: UInt8.self))
       lineNumber &+= 1
       if usesFastPath, parseFast(line, lineEnd, into: &batch) {
-        eventLines &+= 1
-        perfLines &+= fastPath.tasks[fastPath.lastTask].perfLines
+        forms.events &+= 1
+        forms.perf &+= fastPath.tasks[fastPath.lastTask].perfLines
       } else {
         parseLine(line, lineEnd, into: &batch)
       }
@@ -75,6 +75,7 @@ struct FtraceTextParser: ~Copyable {
       closeStack(in: &batch)
       return parseComment(line, end)
     case UInt8(ascii: "["), UInt8(ascii: "<"):
+      spanningLines &+= 1
       line = LogPrefix.skip(line, end)
       logTime = LogPrefix.time(lineStart, end) ?? logTime
     case UInt8(ascii: "\t"):
@@ -100,9 +101,9 @@ struct FtraceTextParser: ~Copyable {
   ) {
     hasTraceLines = true
     if prefix.flagColumns == 5 { features.insert(.fiveFlagColumns) }
-    if prefix.isTicks { tickLines &+= 1 }
-    if prefix.style == .perf, prefix.hasTask { perfLines &+= 1 }
-    eventLines &+= 1
+    if prefix.isTicks { forms.ticks &+= 1 }
+    if prefix.style == .perf, prefix.hasTask { forms.perf &+= 1 }
+    forms.events &+= 1
     var cursor = prefix.event
     let topic = EventNames.recognise(&cursor, end)
     switch topic {
@@ -111,6 +112,7 @@ struct FtraceTextParser: ~Copyable {
     case .kernelStack:
       openStack(cpu: prefix.cpu, in: batch)
     case .userStack:
+      spanningLines &+= 1
       stack.ignore()
     case .other:
       countOther(prefix, end)
@@ -167,9 +169,9 @@ struct FtraceTextParser: ~Copyable {
 
   /// What the form of most lines tells about the trace.
   func describeForm(in context: inout TraceContext) {
-    if tickLines * 2 > eventLines { context.clock = .ticks }
-    if perfLines * 2 > eventLines { context.container = .perfScript }
-    if slub.count > eventLines { context.container = .slubDebugLog }
+    if forms.ticks * 2 > forms.events { context.clock = .ticks }
+    if forms.perf * 2 > forms.events { context.container = .perfScript }
+    if slub.count > forms.events { context.container = .slubDebugLog }
     if context.kernelRelease == nil { context.kernelRelease = slub.kernelRelease }
   }
 

@@ -14,12 +14,16 @@ public final class FtraceTextSource: TraceSource {
   /// Events that wait for a stack trace at the end of a full batch.
   static let heldRows = 64
   private static let chunkBytes = 1 << 18
+  /// Stored texts below this size are not worth threads.
+  private static let parallelBytes: UInt64 = 1 << 20
 
   public let strings: StringInterner
   public let stacks: StackTable
   /// What the input is called, how it was packed and how large it is.
   public let summary: InputSummary
 
+  // Reads the text on several threads as long as that goes.
+  private var parallel: ParallelText?
   private var chunks: LineChunks
   private var parser: FtraceTextParser
   private var survey = BatchSurvey()
@@ -33,11 +37,17 @@ public final class FtraceTextSource: TraceSource {
   private var spool = EventBatch(capacity: 1)
   private var spoolNext = 0
 
-  init(_ bytes: any ByteSource, summary: InputSummary, usesFastPath: Bool) {
+  init(_ bytes: any ByteSource, summary: InputSummary, usesFastPath: Bool, threads: Int = 1) {
     strings = StringInterner()
     stacks = StackTable()
     self.summary = summary
-    chunks = LineChunks(bytes, capacity: Self.chunkBytes)
+    // A pipe may give its lines one by one, and they should come out as soon.
+    if threads > 1, let size = bytes.progress.totalBytes, size >= Self.parallelBytes {
+      parallel = ParallelText(bytes, usesFastPath: usesFastPath, threads: threads)
+      chunks = LineChunks(MemoryBytes([]), capacity: 1)
+    } else {
+      chunks = LineChunks(bytes, capacity: Self.chunkBytes)
+    }
     parser = FtraceTextParser(strings: strings, stacks: stacks, usesFastPath: usesFastPath)
     parser.context.compression = summary.compression
     cursor = chunks.start
@@ -45,7 +55,7 @@ public final class FtraceTextSource: TraceSource {
   }
 
   /// How far the input has been read, in bytes as stored.
-  public var progress: InputProgress { chunks.progress }
+  public var progress: InputProgress { parallel?.progress ?? chunks.progress }
 
   public var context: TraceContext {
     var context = parser.context
@@ -72,7 +82,8 @@ public final class FtraceTextSource: TraceSource {
   /// `.unknownFormat` at the end of an input in which not one line belongs to a trace. A trace without kmem events is
   /// no error here: callers see `statistics.events == 0`.
   public func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
-    if batch.capacity < 4 * Self.heldRows { return try readSmall(into: &batch) }
+    let isOdd = parallel != nil && batch.capacity != EventBatch.standardCapacity
+    if isOdd || spool.capacity > 1 || batch.capacity < 4 * Self.heldRows { return try readSmall(into: &batch) }
     batch.removeAll()
     let isMore = try fill(&batch)
     survey.add(batch)
@@ -80,6 +91,16 @@ public final class FtraceTextSource: TraceSource {
   }
 
   private func fill(_ batch: inout EventBatch) throws(TraceError) -> Bool {
+    while let parallel {
+      if parallel.read(into: &batch, &parser, strings) {
+        if batch.count > 0 { return true }
+        continue
+      }
+      chunks = LineChunks(parallel.rest(), capacity: Self.chunkBytes)
+      cursor = chunks.start
+      chunkEnd = chunks.end
+      self.parallel = nil
+    }
     for row in 0..<held.count { batch.append(held[row]) }
     held.removeAll()
     while !isAtEnd {

@@ -65,13 +65,17 @@ struct IdentifierMap: ~Copyable {
 
   /// Takes over what a worker has published since the last time.
   mutating func update(from published: RingWorker.Published) {
-    guard published.strings.count > strings.count || published.stacks.count > stacks.count else { return }
-    strings.append(contentsOf: published.strings[strings.count...])
-    stacks.append(contentsOf: published.stacks[stacks.count...])
+    if published.strings.count > strings.count { strings.append(contentsOf: published.strings[strings.count...]) }
+    if published.stacks.count > stacks.count { stacks.append(contentsOf: published.stacks[stacks.count...]) }
     stringIDs.append(contentsOf: repeatElement(Self.unknown, count: strings.count - stringIDs.count))
     stackIDs.append(contentsOf: repeatElement(Self.unknown, count: stacks.count - stackIDs.count))
     if !stringIDs.isEmpty { stringIDs[0] = 0 }
     if !stackIDs.isEmpty { stackIDs[0] = 0 }
+  }
+
+  /// Takes over the texts that a worker without stacks has published since the last time.
+  mutating func update(strings published: [[UInt8]]) {
+    update(from: RingWorker.Published(strings: published, stacks: []))
   }
 
   @inline(__always)

@@ -39,10 +39,10 @@ enum FormComparison {
 
   /// Expects the same events in the same order; of differences the first few are reported.
   static func expectSame(
-    _ binary: ReadTrace, _ text: ReadTrace, hasSymbols: Bool = true, _ comment: Comment,
+    _ binary: ReadTrace, _ text: ReadTrace, hasSymbols: Bool = true, isLeftBinary: Bool = true, _ comment: Comment,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    let left = rows(binary, isBinary: true, hasSymbols: hasSymbols)
+    let left = rows(binary, isBinary: isLeftBinary, hasSymbols: hasSymbols)
     let right = rows(text, isBinary: false, hasSymbols: hasSymbols)
     #expect(left.count == right.count, comment, sourceLocation: sourceLocation)
     let differences = zip(left, right).enumerated().filter { $1.0 != $1.1 }
