@@ -26,7 +26,8 @@ let package = Package(
     .executable(name: "kmemreplay", targets: ["kmemreplay"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     .systemLibrary(
@@ -42,9 +43,11 @@ let package = Package(
     library("Replay", ["TraceEvents", "MemoryModels", "KernelTypes"]),
     library("Analysis", ["Replay", "ProcSnapshots", "MemoryModels", "TraceEvents", "KernelTypes"]),
     library("Reports", ["Analysis", "MemoryModels", "ProcSnapshots", "Replay", "TraceEvents", "KernelTypes"]),
+    library("History", [.product(name: "GRDB", package: "GRDB.swift")]),
     library(
       "KmemreplayCLI",
       [
+        "History",
         "Reports", "Analysis", "Replay", "ProcSnapshots", "MemoryModels", "TraceOutput", "TraceInput",
         "TraceEvents", "KernelTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

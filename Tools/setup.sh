@@ -19,8 +19,9 @@ require_packages() {
   if command -v pkg-config >/dev/null; then
     pkg-config --exists libzstd || missing="$missing libzstd-dev"
     pkg-config --exists zlib || missing="$missing zlib1g-dev"
+    pkg-config --exists sqlite3 || missing="$missing libsqlite3-dev"
   else
-    missing="$missing pkg-config libzstd-dev zlib1g-dev"
+    missing="$missing pkg-config libzstd-dev zlib1g-dev libsqlite3-dev"
   fi
   [ -z "$missing" ] && return
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

@@ -43,6 +43,8 @@ struct DiffCommand: ToolCommand {
     gates.junit = junit
     gates.baseline = nil
     gates.sarif = nil
+    gates.history = nil
+    gates.commit = nil
     return gates
   }
 

@@ -16,7 +16,8 @@ struct KmemreplayCommand: ParsableCommand {
     subcommands: [
       InfoCommand.self, WasteCommand.self, ReplayCommand.self, CompareCommand.self, FragCommand.self,
       SnapshotCommand.self, FaultsCommand.self, ScenarioCommand.self, TranslateCommand.self, LayoutCommand.self,
-      ReportCommand.self, DiffCommand.self, ConvertCommand.self, CompletionsCommand.self, ManualCommand.self,
+      ReportCommand.self, DiffCommand.self, HistoryCommand.self, ConvertCommand.self, CompletionsCommand.self,
+      ManualCommand.self,
       BenchReadCommand.self, BenchTranslateCommand.self, BenchFaultsCommand.self,
     ])
 }

@@ -23,6 +23,17 @@ struct GateOptions: ParsableArguments {
   @Option(name: .long, help: ArgumentHelp("Write findings as SARIF 2.1.0.", valueName: "file"))
   var sarif: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Keep this result's figures in an SQLite file, for `kmemreplay history`.", valueName: "file"))
+  var history: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What --history calls this run (default: CI's own variable for the commit).", valueName: "text"))
+  var commit: String?
+
   func validate() throws { _ = try thresholds() }
 
   func thresholds() throws -> [Threshold] {
@@ -36,5 +47,5 @@ struct GateOptions: ParsableArguments {
   }
 
   /// Whether anything was asked for, so that the report is needed as JSON.
-  var isActive: Bool { !failOn.isEmpty || baseline != nil || junit != nil || sarif != nil }
+  var isActive: Bool { !failOn.isEmpty || baseline != nil || junit != nil || sarif != nil || history != nil }
 }

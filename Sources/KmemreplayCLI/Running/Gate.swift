@@ -1,4 +1,5 @@
 import FoundationEssentials
+import History
 import Reports
 
 /// Judges a finished report by the user's thresholds, compares it with a baseline, and writes the verdicts where they are
@@ -13,6 +14,7 @@ struct Gate {
   private let baseline: JSONValue?
   private let junit: OutputFile?
   private let sarif: OutputFile?
+  private let history: HistoryFile?
 
   init(_ options: GateOptions, command: String, input: String, in environment: CommandEnvironment) throws {
     self.options = options
@@ -22,6 +24,11 @@ struct Gate {
     baseline = try options.baseline.map { try Self.document(at: $0) }
     junit = try options.junit.map { try OutputFile(path: $0, input: input) }
     sarif = try options.sarif.map { try OutputFile(path: $0, input: input) }
+    do {
+      history = try options.history.map { try HistoryFile(path: $0, creates: true) }
+    } catch let error as HistoryFile.Failure {
+      throw CommandFailure(SafeText.printable(error.description))
+    }
   }
 
   /// Reads a JSON result. Throws `CommandFailure`.
@@ -52,6 +59,7 @@ struct Gate {
   /// Judges a document.
   func judge(_ status: ExitStatus, document: JSONValue) throws -> ExitStatus {
     guard options.isActive else { return status }
+    let figures = document.sums
     var document = document
     var difference: DifferenceReport?
     if let baseline {
@@ -71,8 +79,20 @@ struct Gate {
       with: JUnitReport(command: command, input: input, outcomes: outcomes, difference: difference).xml())
     try sarif?.replace(with: try SARIFReport(outcomes: outcomes, document: document).json())
     try tellGitHub(summary, difference)
+    try keep(figures)
     if summary.hasAbsent || status == .failed { return .failed }
     return summary.isExceeded ? .thresholdExceeded : status
+  }
+
+  private func keep(_ figures: [String: Double]) throws {
+    guard let history else { return }
+    let variables = ["GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"]
+    let commit = options.commit ?? variables.lazy.compactMap { environment.variables[$0] }.first ?? ""
+    do throws(HistoryFile.Failure) {
+      try history.add(.init(command: command, input: input, commit: commit), figures: figures)
+    } catch {
+      throw CommandFailure(SafeText.printable(error.description))
+    }
   }
 
   private func tellGitHub(_ summary: GateSummary, _ difference: DifferenceReport?) throws {
