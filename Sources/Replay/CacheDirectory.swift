@@ -86,7 +86,9 @@ struct CacheDirectory: ~Copyable {
     let requested = batch.requestedBytes[row]
     if requested == 0 || batch.flags[row].contains(.failed) { return Self.notServed }
     guard let sizeClass = classifier.classes.index(bytes: requested) else { return Self.large }
-    if !ownCaches.isEmpty, let bytes = ownCaches[batch.callSite[row]], requested <= UInt64(bytes) {
+    if !ownCaches.isEmpty, let bytes = ownCaches[batch.callSite[row]], requested <= UInt64(bytes),
+      classifier.classes.index(bytes: UInt64(bytes)) == sizeClass
+    {
       return make(.own(callSite: batch.callSite[row]), tracedSize: (bytes + 7) & ~7, objectSize: bytes)
     }
     let slot = sizeClass * 8 + classifier.variant(gfp: batch.gfp[row])
