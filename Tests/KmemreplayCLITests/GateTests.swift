@@ -95,6 +95,22 @@ import Testing
     #expect(run("diff", base, "/no/such.json").status == .failed)
   }
 
+  @Test("a whole report can be gated, too")
+  func report() {
+    let path = SampleTraces.path("6.1-slub-smp1-script-s20k")
+    let result = run("report", path, "--format", "markdown", "--fail-on", "waste.callSite.live.wastedBytes>1GiB")
+    #expect(result.status == .done, "\(result.errors)")
+    #expect(run("report", path, "--fail-on", "waste.callSite.total.objects>10").status == .thresholdExceeded)
+  }
+
+  @Test("the first screen of waste says what to do about the biggest, unless --advise has said more")
+  func hint() {
+    let text = run("waste", SampleTraces.path("6.1-slub-smp1-boot")).output
+    #expect(text.contains("Most: acpi_add_single_object"))
+    #expect(text.contains("[estimated]; --advise simulates such changes."))
+    #expect(!run("waste", SampleTraces.path("6.1-slub-smp1-boot"), "--by", "task").output.contains("Most: "))
+  }
+
   @Test("completions and the manual page know every command")
   func shellFiles() {
     for shell in ["bash", "zsh", "fish"] {

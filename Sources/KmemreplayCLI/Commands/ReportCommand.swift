@@ -23,6 +23,7 @@ struct ReportCommand: ToolCommand {
 
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
+  @OptionGroup(title: "Gates") var gates: GateOptions
 
   @Option(name: .long, help: "The form of the report (default: by the output's name, or text).")
   var format: ReportFormat?
@@ -93,10 +94,13 @@ struct ReportCommand: ToolCommand {
     } else {
       destination = .sink(environment.output)
     }
+    let gate = try Gate(gates, command: "report", input: input.trace, in: environment)
     var (report, status) = try answer(environment)
+    // Thresholds look at everything, whatever is shown.
+    let whole = report
     report.top = top
     try destination.write(try render(report))
-    return status
+    return try gate.judge(status) { try whole.json() }
   }
 
   private func answer(_ environment: CommandEnvironment) throws -> (WholeReport, ExitStatus) {

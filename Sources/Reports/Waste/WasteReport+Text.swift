@@ -33,6 +33,7 @@ extension WasteReport {
     text += sums.text() + "\n"
     text += groupHeading + "\n" + groupTable(shownGroups(standard: Self.standardTop)).text()
     text += wrapperNote(shownGroups(standard: Self.standardTop)) + "\n"
+    if !hint.isEmpty { text += hint + "\n\n" }
     if let advice { text += AdviceSection(findings: advice).text() + "\n" }
     if !result.marks.isEmpty {
       text += "At the trace's markers\(marksNote(limit: 40))\n" + markTable(limit: 40).text() + "\n"
@@ -55,6 +56,7 @@ extension WasteReport {
     text += "## " + groupHeading + "\n\n" + groupTable(shownGroups(standard: Self.standardTop)).markdown()
     let note = wrapperNote(shownGroups(standard: Self.standardTop))
     text += (note.isEmpty ? "" : "\n\\" + note) + "\n"
+    if !hint.isEmpty { text += SafeText.markdown(hint) + "\n\n" }
     if let advice { text += AdviceSection(findings: advice).markdown() + "\n" }
     if !result.marks.isEmpty { text += "## At the trace's markers\n\n" + markTable(limit: nil).markdown() + "\n" }
     text += QualityText.markdown(subject.quality) + "\n"

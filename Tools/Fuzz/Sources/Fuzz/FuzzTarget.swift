@@ -50,7 +50,10 @@ enum FuzzTarget: String, CaseIterable {
     var record = [UInt8](repeating: 0xA5, count: 256)
     record[0] = UInt8(truncatingIfNeeded: format.id)
     record[1] = UInt8(truncatingIfNeeded: format.id >> 8)
-    var decoder = RecordDecoder(catalogue, strings: StringInterner(), stacks: StackTable())
+    // A decoder leaves it to its source to keep the texts.
+    let strings = StringInterner()
+    defer { withExtendedLifetime(strings) {} }
+    var decoder = RecordDecoder(catalogue, strings: strings, stacks: StackTable())
     var batch = EventBatch(capacity: 4)
     record.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return }
@@ -85,7 +88,10 @@ enum FuzzTarget: String, CaseIterable {
     for text in pageFormats { catalogue.addFormat(Array(text.utf8)) }
     if let first = bytes.first, first & 1 != 0 { catalogue.byteOrder = .big }
     let page = Array(bytes.dropFirst().prefix(4096))
-    var decoder = RecordDecoder(catalogue, strings: StringInterner(), stacks: StackTable())
+    // A decoder leaves it to its source to keep the texts.
+    let strings = StringInterner()
+    defer { withExtendedLifetime(strings) {} }
+    var decoder = RecordDecoder(catalogue, strings: strings, stacks: StackTable())
     var batch = EventBatch(capacity: RecordDecoder.rowLimit(pageBytes: page.count) + 1)
     // A buffer of exactly the page's size, so that the sanitizer sees every step beyond it.
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(page.count, 1), alignment: 8)
@@ -113,4 +119,19 @@ enum FuzzTarget: String, CaseIterable {
 public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   FuzzTarget.chosen.run(Array(UnsafeBufferPointer(start: start, count: count)))
   return 0
+}
+
+// The package manager calls a program's entry `Fuzz_main` where the fuzzer brings `main`: ours hands over to its driver.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+  _ count: UnsafeMutablePointer<Int32>,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+  _ callback: @convention(c) (UnsafePointer<UInt8>, Int) -> Int32
+) -> Int32
+
+@_cdecl("Fuzz_main")
+public func fuzzMain(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
+  var count = count
+  var arguments = arguments
+  return runDriver(&count, &arguments) { bytes, size in fuzzOne(bytes, size) }
 }
