@@ -95,16 +95,8 @@ struct FaultsCommand: ToolCommand {
   }
 
   private static func read(_ path: String, _ labels: String?) throws -> [Snapshot] {
-    do throws(SnapshotError) {
-      guard let labels else { return [try SnapshotReader.read(path: path)] }
-      var snapshots: [Snapshot] = []
-      for label in labels.split(separator: ",") {
-        snapshots.append(try SnapshotReader.read(path: path, label: String(label)))
-      }
-      return snapshots
-    } catch {
-      throw CommandFailure(SafeText.printable(error.description))
-    }
+    guard let labels else { return [try SnapshotOptions.read(path, nil)] }
+    return try labels.split(separator: ",").map { try SnapshotOptions.read(path, String($0)) }
   }
 
   private func requireFaults(_ subject: ReportSubject) throws {

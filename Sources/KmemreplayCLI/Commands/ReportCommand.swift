@@ -107,12 +107,12 @@ struct ReportCommand: ToolCommand {
     let bundle = CaptureBundle(input.trace)
     if isSnapshotAlone(bundle) {
       var report = WholeReport(subject: nil)
-      report.snapshots = [("alone", SnapshotFindings(try Self.read(input.trace, label)))]
+      report.snapshots = [("alone", SnapshotFindings(try SnapshotOptions.read(input.trace, label)))]
       return (report, .done)
     }
-    let before = try before.map { try Self.read($0, beforeLabel) } ?? bundle?.snapshot("before")
-    let after = try after.map { try Self.read($0, afterLabel) } ?? bundle?.snapshot("after")
-    let other = try snapshot.map { try Self.read($0, label) }
+    let before = try before.map { try SnapshotOptions.read($0, beforeLabel) } ?? bundle?.snapshot("before")
+    let after = try after.map { try SnapshotOptions.read($0, afterLabel) } ?? bundle?.snapshot("after")
+    let other = try snapshot.map { try SnapshotOptions.read($0, label) }
     let passes = ReportPasses(
       replay: ReplayPasses(input: input, slub: slub, environment: environment), before: before, after: after,
       symbols: try input.symbols.map(SymbolFile.read) ?? bundle?.symbols())
@@ -140,14 +140,6 @@ struct ReportCommand: ToolCommand {
       if let text = report.csv(table: table ?? "") { return text }
       throw CommandFailure(
         "\(input.trace): gives no table `\(table ?? "")`; it has: \(report.availableTables.joined(separator: ", "))")
-    }
-  }
-
-  private static func read(_ path: String, _ label: String?) throws -> Snapshot {
-    do throws(SnapshotError) {
-      return try SnapshotReader.read(path: path, label: label)
-    } catch {
-      throw CommandFailure(SafeText.printable(error.description))
     }
   }
 }

@@ -1,6 +1,5 @@
 import Analysis
 import ArgumentParser
-import Glibc
 import Reports
 
 /// `scenario`: a scripted workload through the models of virtual and physical memory.
@@ -24,7 +23,7 @@ struct ScenarioCommand: ToolCommand {
   func validate() throws { try output.require([.text, .json, .markdown], command: "scenario") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    let bytes = try Self.read(scenario)
+    let bytes = try TextFile.read(scenario, upTo: Scenario.sizeLimit)
     let destination = try output.openDestination(environment, input: scenario)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw CommandFailure("\(SafeText.printable(scenario)): is no text; a scenario is UTF-8")
@@ -43,25 +42,5 @@ struct ScenarioCommand: ToolCommand {
     case .text, .html, .csv: try destination.write(report.text())
     }
     return outcome.failures > 0 ? .thresholdExceeded : .done
-  }
-
-  private static func read(_ path: String) throws -> [UInt8] {
-    let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 {
-      throw CommandFailure("\(SafeText.printable(path)): can't be read: \(SystemMessage.text(errno))")
-    }
-    defer { if path != "-" { close(descriptor) } }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while bytes.count <= Scenario.sizeLimit {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count == 0 { break }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw CommandFailure("\(SafeText.printable(path)): can't be read: \(SystemMessage.text(errno))")
-      }
-      bytes += buffer[..<count]
-    }
-    return bytes
   }
 }

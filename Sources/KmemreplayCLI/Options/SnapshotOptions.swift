@@ -61,7 +61,8 @@ struct SnapshotOptions: ParsableArguments {
 
   func readAfter() throws -> Snapshot? { try after.map { try Self.read($0, afterLabel) } }
 
-  private static func read(_ path: String, _ label: String?) throws -> Snapshot {
+  /// Reads one of the snapshots at a path. Throws `CommandFailure`.
+  static func read(_ path: String, _ label: String?) throws -> Snapshot {
     do throws(SnapshotError) {
       return try SnapshotReader.read(path: path, label: label)
     } catch {

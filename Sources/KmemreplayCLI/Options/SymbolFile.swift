@@ -1,4 +1,3 @@
-import Glibc
 import KernelTypes
 
 /// Reads the file of `--symbols`.
@@ -6,7 +5,7 @@ enum SymbolFile {
   /// The symbols of a kallsyms or System.map file.
   static func read(_ path: String) throws -> SymbolTable {
     var reader = SymbolTableReader()
-    try readPieces(path) { reader.read($0) }
+    try TextFile.readPieces(path) { reader.read($0) }
     let hidesAddresses = reader.hidesAddresses
     let table = reader.finish()
     if hidesAddresses {
@@ -23,7 +22,7 @@ enum SymbolFile {
   /// The file of `--source-map`.
   static func readSourceMap(_ path: String) throws -> SourceMap {
     var reader = SourceMapReader()
-    try readPieces(path) { reader.read($0) }
+    try TextFile.readPieces(path) { reader.read($0) }
     let map = reader.finish()
     if map.count == 0 {
       throw CommandFailure(
@@ -31,21 +30,5 @@ enum SymbolFile {
           + "the object files of a kernel tree")
     }
     return map
-  }
-
-  private static func readPieces(_ path: String, _ body: (ArraySlice<UInt8>) -> Void) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 { throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))") }
-    defer { close(descriptor) }
-    var buffer = [UInt8](repeating: 0, count: 1 << 18)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count == 0 { break }
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw CommandFailure("\(path): can't be read: \(SystemMessage.text(errno))")
-      }
-      body(buffer[..<count])
-    }
   }
 }
