@@ -68,10 +68,10 @@ public enum TraceInput {
     if unpacked.compression != .none, options.unpacksInBackground, let byteSize, byteSize >= backgroundBytes,
       let background = BackgroundBytes(content)
     {
-      if isColumnar { return try ColumnarTraceSource(background, summary: summary) }
+      if isColumnar { return readAhead(try ColumnarTraceSource(background, summary: summary), options) }
       return FtraceTextSource(background, summary: summary, usesFastPath: options.usesFastPath, threads: threads)
     }
-    if isColumnar { return try ColumnarTraceSource(content, summary: summary) }
+    if isColumnar { return readAhead(try ColumnarTraceSource(content, summary: summary), options) }
     return FtraceTextSource(content, summary: summary, usesFastPath: options.usesFastPath, threads: threads)
   }
 
@@ -105,9 +105,19 @@ public enum TraceInput {
   ) throws(TraceError) -> any TraceSource {
     switch content {
     case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
-    case .perfData: return try PerfDataSource(bytes, summary: summary)
-    default: return PerfettoSource(bytes, summary: summary)
+    case .perfData: return readAhead(try PerfDataSource(bytes, summary: summary), options)
+    default: return readAhead(PerfettoSource(bytes, summary: summary), options)
     }
+  }
+
+  /// Gives a source that decodes on one thread a thread of its own, where the input is large enough to be worth it.
+  ///
+  /// Not for pipes: one may keep its reader waiting for ever, and a thread that waits can't be ended.
+  private static func readAhead(_ source: any TraceSource, _ options: InputOptions) -> any TraceSource {
+    guard (options.threads ?? WorkerPool.processorCount) > 1, let size = source.summary.byteSize,
+      size >= backgroundBytes
+    else { return source }
+    return ReadAheadSource(source) ?? source
   }
 
   /// The content of an input, decoded if it is packed.

@@ -23,7 +23,8 @@ extension InfoReport {
     var container = context.container.rawValue
     if context.compression != .none { container += ", " + context.compression.rawValue }
     table.add(["container", container])
-    table.add(["size", Units.bytes(subject.quality.statistics.bytes) + " of text"])
+    let statistics = subject.quality.statistics
+    table.add(["size", Units.bytes(statistics.bytes) + (statistics.unit == .line ? " of text" : " of records")])
     table.add(["kernel", subject.profile.era.description + " (by the spelling of its events)"])
     let pointers = context.pointerBytes.map { "\($0 * 8)-bit pointers" } ?? "no pointers seen"
     table.add(["machine", pointers + ", " + Units.count(subject.profile.cpuCount, "CPU", "CPUs")])

@@ -1,4 +1,3 @@
-import Glibc
 import TraceEvents
 
 /// Reads another source on a thread of its own, a few buffers ahead.
@@ -7,7 +6,7 @@ import TraceEvents
 /// The bytes, the errors and the end are the same as without it.
 final class BackgroundBytes: ByteSource {
   private let ring: ReadAheadRing
-  private let thread: pthread_t
+  private let thread: BackgroundThread
   private var current: ReadAheadRing.Piece?
   private var offset = 0
 
@@ -16,26 +15,13 @@ final class BackgroundBytes: ByteSource {
     // Asked before the thread starts: from then on the source is the thread's alone.
     progress = source.progress
     ring = ReadAheadRing(source)
-    var thread = pthread_t()
-    // The ring reaches its thread as a counted pointer; all it shares is guarded by its mutex.
-    let handle = Unmanaged.passRetained(ring)
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<ReadAheadRing>.fromOpaque(argument).takeRetainedValue().fillAll()
-        return nil
-      }, handle.toOpaque())
-    guard status == 0 else {
-      handle.release()
-      return nil
-    }
+    guard let thread = BackgroundThread(ring) else { return nil }
     self.thread = thread
   }
 
   deinit {
     ring.stop()
-    pthread_join(thread, nil)
+    thread.join()
   }
 
   private(set) var progress: InputProgress
@@ -64,7 +50,7 @@ final class BackgroundBytes: ByteSource {
 }
 
 /// The buffers between the thread that fills them and the one that empties them, in order.
-private final class ReadAheadRing {
+private final class ReadAheadRing: BackgroundWork {
   struct Piece {
     var memory: UnsafeMutableRawBufferPointer
     var count: Int
@@ -82,13 +68,10 @@ private final class ReadAheadRing {
   private var isStopped = false
   private var isFinished = false
   private var trouble: TraceError?
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let monitor = Monitor()
 
   init(_ source: any ByteSource) {
     self.source = source
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(change, nil)
     for _ in 0..<Self.pieceCount {
       let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceBytes, alignment: 64)
       pieces.append(Piece(memory: memory, count: 0, progress: source.progress, truncatedAt: nil))
@@ -97,30 +80,20 @@ private final class ReadAheadRing {
 
   deinit {
     for piece in pieces { piece.memory.deallocate() }
-    pthread_cond_destroy(change)
-    pthread_mutex_destroy(mutex)
-    change.deallocate()
-    mutex.deallocate()
-  }
-
-  private func locked<Value>(_ body: () -> Value) -> Value {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body()
   }
 
   /// The filling thread's work: until the end, an error, or `stop()`.
-  func fillAll() {
+  func work() {
     while let memory = waitForRoom() {
       do throws(TraceError) {
         let count = try source.read(into: memory)
         publish(count)
         if count == 0 { return }
       } catch {
-        locked {
+        monitor.locked {
           trouble = error
           isFinished = true
-          pthread_cond_signal(change)
+          monitor.signal()
         }
         return
       }
@@ -128,29 +101,29 @@ private final class ReadAheadRing {
   }
 
   private func waitForRoom() -> UnsafeMutableRawBufferPointer? {
-    locked {
-      while filled - taken == Self.pieceCount, !isStopped { pthread_cond_wait(change, mutex) }
+    monitor.locked {
+      while filled - taken == Self.pieceCount, !isStopped { monitor.wait() }
       return isStopped ? nil : pieces[filled % Self.pieceCount].memory
     }
   }
 
   private func publish(_ count: Int) {
     let (progress, truncatedAt) = (source.progress, source.truncatedAt)
-    locked {
+    monitor.locked {
       let index = filled % Self.pieceCount
       pieces[index].count = count
       pieces[index].progress = progress
       pieces[index].truncatedAt = truncatedAt
       filled += 1
       if count == 0 { isFinished = true }
-      pthread_cond_signal(change)
+      monitor.signal()
     }
   }
 
   /// The next piece, which stays the caller's until `giveBack()`; at the end one without bytes, again and again.
   func take() throws(TraceError) -> Piece {
-    let (piece, trouble) = locked { () -> (Piece, TraceError?) in
-      while filled == taken, !isFinished { pthread_cond_wait(change, mutex) }
+    let (piece, trouble) = monitor.locked { () -> (Piece, TraceError?) in
+      while filled == taken, !isFinished { monitor.wait() }
       if filled == taken { return (pieces[taken % Self.pieceCount], self.trouble) }
       return (pieces[taken % Self.pieceCount], nil)
     }
@@ -159,16 +132,16 @@ private final class ReadAheadRing {
   }
 
   func giveBack() {
-    locked {
+    monitor.locked {
       taken += 1
-      pthread_cond_signal(change)
+      monitor.signal()
     }
   }
 
   func stop() {
-    locked {
+    monitor.locked {
       isStopped = true
-      pthread_cond_signal(change)
+      monitor.signal()
     }
   }
 }

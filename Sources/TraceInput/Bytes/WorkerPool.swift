@@ -22,26 +22,12 @@ final class WorkerPool {
   /// All workers, the waiting thread included.
   let workerCount: Int
   private let queue = JobQueue()
-  private var threads: [pthread_t] = []
+  private var threads: [BackgroundThread] = []
 
   /// Starts `threads - 1` threads beside the calling one, or as many as the system allows.
   init(threads wanted: Int) {
-    // Each thread needs its number and the queue; both come to it as one counted pointer.
     for worker in 1..<max(wanted, 1) {
-      var thread = pthread_t()
-      let handle = Unmanaged.passRetained(Start(queue: queue, worker: worker))
-      let status = pthread_create(
-        &thread, nil,
-        { argument in
-          guard let argument else { return nil }
-          let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-          start.queue.work(as: start.worker)
-          return nil
-        }, handle.toOpaque())
-      guard status == 0 else {
-        handle.release()
-        break
-      }
+      guard let thread = BackgroundThread(Worker(queue, worker)) else { break }
       threads.append(thread)
     }
     workerCount = threads.count + 1
@@ -49,17 +35,19 @@ final class WorkerPool {
 
   deinit {
     queue.stop()
-    for thread in threads { pthread_join(thread, nil) }
+    for thread in threads { thread.join() }
   }
 
-  private final class Start {
-    let queue: JobQueue
-    let worker: Int
+  private final class Worker: BackgroundWork {
+    private let queue: JobQueue
+    private let number: Int
 
-    init(queue: JobQueue, worker: Int) {
+    init(_ queue: JobQueue, _ number: Int) {
       self.queue = queue
-      self.worker = worker
+      self.number = number
     }
+
+    func work() { queue.work(as: number) }
   }
 
   /// Lets a job be done when its turn comes.

@@ -28,6 +28,37 @@ struct FieldSlot {
   }
 }
 
+/// How a number is read from a record of at least so many bytes without a branch: eight bytes, shifted and masked.
+///
+/// The eight bytes never reach beyond the shortest record of the event. A field that an event lacks reads as 0.
+struct FieldLoad {
+  /// What every record with numbers in it has: the shortest one still holds the eight bytes.
+  static let minimumBytes = 8
+
+  private var offset = 0
+  private var shift: UInt64 = 0
+  private var mask: UInt64 = 0
+  private var sign: UInt64 = 0
+
+  init() {}
+
+  init(_ slot: FieldSlot, minimumBytes: Int, swapped: Bool) {
+    guard slot.isPresent else { return }
+    let (place, size) = (Int(slot.offset), Int(slot.size))
+    offset = min(place, minimumBytes - Self.minimumBytes)
+    let before = place - offset
+    // Swapping the bytes of all eight turns the field's distance from their start into one from their end.
+    shift = UInt64(8 * (swapped ? Self.minimumBytes - before - size : before))
+    mask = size == 8 ? .max : 1 << UInt64(8 * size) - 1
+    sign = slot.isSigned ? 1 << UInt64(8 * size - 1) : 0
+  }
+
+  @inline(__always)
+  func value(_ record: UnsafeRawPointer, swapped: Bool) -> UInt64 {
+    ((record.load64(offset, swapped: swapped) &>> shift & mask) ^ sign) &- sign
+  }
+}
+
 /// An event's format made ready for the record loop: which bytes go into which column, without names or searches.
 struct DecodePlan {
   /// What a record of the event becomes.
@@ -88,6 +119,40 @@ struct DecodePlan {
   var extras = 0
   /// What the format tells about the kernel.
   var features = EraFeatures(rawValue: 0)
+  /// The fields above for the record loop, once `prepareLoads` was called.
+  private(set) var loads = Loads()
+
+  /// The columns that most events have, as loads without branches.
+  struct Loads {
+    var pid = FieldLoad()
+    var callSite = FieldLoad()
+    var address = FieldLoad()
+    var requestedBytes = FieldLoad()
+    var allocatedBytes = FieldLoad()
+    var gfp = FieldLoad()
+    var node = FieldLoad()
+    var order = FieldLoad()
+    var migrateType = FieldLoad()
+    /// What an event without the field has: no node.
+    var nodeIfAbsent: UInt64 = .max
+  }
+
+  /// Makes the loads of an event whose fields are all set.
+  mutating func prepareLoads(swapped: Bool) {
+    minimumBytes = max(minimumBytes, FieldLoad.minimumBytes)
+    let bytes = minimumBytes
+    func load(_ slot: FieldSlot) -> FieldLoad { FieldLoad(slot, minimumBytes: bytes, swapped: swapped) }
+    loads.pid = load(pid)
+    loads.callSite = load(callSite)
+    loads.address = load(address)
+    loads.requestedBytes = load(requestedBytes)
+    loads.allocatedBytes = load(allocatedBytes)
+    loads.gfp = load(gfp)
+    loads.node = load(node)
+    loads.order = load(order)
+    loads.migrateType = load(migrateType)
+    loads.nodeIfAbsent = node.isPresent ? 0 : .max
+  }
 }
 
 /// What a `DecodePlan` refers to and can't hold itself, because it must stay a plain value.

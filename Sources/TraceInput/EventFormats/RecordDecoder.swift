@@ -97,12 +97,12 @@ struct RecordDecoder: ~Copyable {
       return decodeRare(planIndex, record, count, time, cpu, position, into: &batch)
     }
     let swapped = isSwapped
-    let order = plan.pointee.order.load(record, swapped: swapped)
-    let migrateType = plan.pointee.migrateType.load(record, swapped: swapped)
+    let order = plan.pointee.loads.order.value(record, swapped: swapped)
+    let migrateType = plan.pointee.loads.migrateType.value(record, swapped: swapped)
     // Both are tiny in every kernel; so large a number is damage.
     if order | migrateType > UInt64(UInt8.max) { return malformed() }
     var flags = plan.pointee.fixedFlags.union(.hasTask)
-    var address = plan.pointee.address.load(record, swapped: swapped)
+    var address = plan.pointee.loads.address.value(record, swapped: swapped)
     if address == plan.pointee.nullAddress {
       address = 0
       flags.formUnion(plan.pointee.nullFlags)
@@ -118,25 +118,25 @@ struct RecordDecoder: ~Copyable {
     }
     batch.callSite[row] = .none
     if plan.pointee.callSite.isPresent {
-      batch.callSite[row] = callSite(plan.pointee.callSite.load(record, swapped: swapped))
+      batch.callSite[row] = callSite(plan.pointee.loads.callSite.value(record, swapped: swapped))
     }
     batch.gfp[row] = .none
     if plan.pointee.gfp.isPresent {
-      let gfp = gfpText(plan.pointee.gfp.load(record, swapped: swapped), table: plan.pointee.gfpTable)
+      let gfp = gfpText(plan.pointee.loads.gfp.value(record, swapped: swapped), table: plan.pointee.gfpTable)
       batch.gfp[row] = StringID(rawValue: UInt32(truncatingIfNeeded: gfp))
       if gfp >> 32 != 0 { flags.formUnion(.accounted) }
     }
-    let pid = Int32(truncatingIfNeeded: plan.pointee.pid.load(record, swapped: swapped))
+    let pid = Int32(truncatingIfNeeded: plan.pointee.loads.pid.value(record, swapped: swapped))
     batch.pid[row] = pid
     batch.comm[row] = comm(pid)
     batch.time[row] = time
     batch.address[row] = address
-    batch.requestedBytes[row] = plan.pointee.requestedBytes.load(record, swapped: swapped)
-    batch.allocatedBytes[row] = plan.pointee.allocatedBytes.load(record, swapped: swapped)
+    batch.requestedBytes[row] = plan.pointee.loads.requestedBytes.value(record, swapped: swapped)
+    batch.allocatedBytes[row] = plan.pointee.loads.allocatedBytes.value(record, swapped: swapped)
     batch.position[row] = position
     batch.stack[row] = .none
-    batch.node[row] =
-      plan.pointee.node.isPresent ? Int16(truncatingIfNeeded: plan.pointee.node.load(record, swapped: swapped)) : -1
+    batch.node[row] = Int16(
+      truncatingIfNeeded: plan.pointee.loads.node.value(record, swapped: swapped) | plan.pointee.loads.nodeIfAbsent)
     batch.cpu[row] = cpu
     batch.kind[row] = plan.pointee.kind
     batch.order[row] = UInt8(truncatingIfNeeded: order)
@@ -183,6 +183,7 @@ extension RecordDecoder {
     features.formUnion(plan.features)
     if planCount == planCapacity { growPlans() }
     if !extra.extras.isEmpty { plan.extras = planCount }
+    if plan.action == .event { plan.prepareLoads(swapped: isSwapped) }
     plans[planCount] = plan
     expressions.append(extra)
     index[Int(id)] = UInt32(planCount)

@@ -72,10 +72,7 @@ final class ParallelText {
     }
     swap(&batch, &chunk.batch)
     let rows = 0..<batch.count
-    maps[worker].translate(batch.comm, rows, strings)
-    maps[worker].translate(batch.callSite, rows, strings)
-    maps[worker].translate(batch.gfp, rows, strings)
-    maps[worker].translate(batch.name, rows, strings)
+    maps[worker].translate(batch, rows, strings)
     let base = parser.lineNumber
     for row in rows { batch.position[row] &+= base }
     parser.add(chunk.findings) { maps[worker].string($0, strings) }

@@ -17,6 +17,8 @@ struct PerfDataReader: ~Copyable {
   private let byteOrder: ByteOrder
   private var window: ByteWindow
   private(set) var events: PerfEvents
+  // The layouts of samples by event identifier, as far as samples came.
+  private var layouts = AddressTable<UInt32>(filler: 0)
   private var decoder: RecordDecoder
   private var hasFormats = false
   private var sorter = TimeSorter()
@@ -218,9 +220,20 @@ struct PerfDataReader: ~Copyable {
     }
   }
 
-  private func layout(_ record: UnsafeRawPointer, _ size: Int) -> Int {
-    guard events.identifierOffset >= 0, events.identifierOffset + 8 <= size else { return -1 }
-    return events.layout(of: record.load64(events.identifierOffset, swapped: isSwapped)) ?? -1
+  @inline(__always)
+  private mutating func layout(_ record: UnsafeRawPointer, _ size: Int) -> Int {
+    let offset = events.identifierOffset
+    guard offset >= 0, offset + 8 <= size else { return -1 }
+    let id = record.load64(offset, swapped: isSwapped)
+    if let known = layouts.value(id) { return Int(known) }
+    return newLayout(id)
+  }
+
+  @inline(never)
+  private mutating func newLayout(_ id: UInt64) -> Int {
+    guard let index = events.layout(of: id) else { return -1 }
+    layouts.insert(id, UInt32(index))
+    return index
   }
 
   @inline(never)

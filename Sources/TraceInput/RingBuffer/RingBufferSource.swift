@@ -117,13 +117,8 @@ final class RingBufferSource: TraceSource {
     pool.locked { maps[worker].update(from: workers[worker].published) }
     chunk.withBatch { batch in
       let rows = RingChunk.firstRow..<batch.count
-      maps[worker].translate(batch.comm, rows, strings)
-      maps[worker].translate(batch.callSite, rows, strings)
-      maps[worker].translate(batch.gfp, rows, strings)
-      maps[worker].translate(batch.name, rows, strings)
-      for row in rows where batch.stack[row] != .none {
-        batch.stack[row] = maps[worker].stack(batch.stack[row], stacks, strings)
-      }
+      maps[worker].translate(batch, rows, strings)
+      maps[worker].translateStacks(batch, rows, stacks, strings)
       if let leading = chunk.leadingStack { batch.stack[0] = maps[worker].stack(leading, stacks, strings) }
     }
     if chunk.leadingStack != nil, stream.isUntouched { baseStatistics.count(.orphanStacks) }
