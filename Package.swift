@@ -60,7 +60,7 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("KernelTypes"),
     tests("TraceEvents", ["KernelTypes"]),
-    tests("TraceInput", ["TraceEvents", "KernelTypes", "CZstd", "CZlib"]),
+    tests("TraceInput", ["TraceEvents", "ProcSnapshots", "KernelTypes", "CZstd", "CZlib"]),
     tests("TraceOutput", ["TraceInput", "TraceEvents", "KernelTypes"], exclude: ["Snapshots"]),
     tests("ProcSnapshots", ["KernelTypes"]),
     tests("MemoryModels", ["KernelTypes"]),

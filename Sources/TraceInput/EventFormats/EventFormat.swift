@@ -45,7 +45,7 @@ struct EventFormat {
   /// The name and the number alone; cheap, because files hold the formats of thousands of events.
   static func identity(of text: some Collection<UInt8>) -> (name: String, id: Int)? {
     var name: String?
-    for line in text.prefix(1024).split(separator: UInt8(ascii: "\n")).prefix(8) {
+    for line in text.prefix(1024).split(separator: UInt8(ascii: "\n"), maxSplits: 8).prefix(8) {
       if line.starts(with: "name:".utf8) {
         name = String(decoding: line.dropFirst(5).filter { $0 > UInt8(ascii: " ") }, as: UTF8.self)
       } else if line.starts(with: "ID:".utf8), let name, !name.isEmpty {

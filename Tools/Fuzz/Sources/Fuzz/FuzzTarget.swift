@@ -1,11 +1,10 @@
-import Glibc
 import KernelTypes
 import ProcSnapshots
 import TraceEvents
 
 @testable import TraceInput
 
-/// What the fuzzer's bytes are given to; chosen by the variable FUZZ_TARGET.
+/// What the fuzzer's bytes are given to. The package's tests replay what was found through the same targets.
 ///
 /// A new parser gets a case and a branch in `run`, and seeds in the script `run`.
 enum FuzzTarget: String, CaseIterable {
@@ -19,8 +18,6 @@ enum FuzzTarget: String, CaseIterable {
   case line
   /// The kernel's files of /proc and /sys; the first byte says which.
   case proc
-
-  static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) } ?? .trace
 
   func run(_ bytes: [UInt8]) {
     switch self {
@@ -113,25 +110,4 @@ enum FuzzTarget: String, CaseIterable {
     let kind = kinds[Int(choice) % kinds.count]
     _ = (try? kind.init(parsing: content))?.bytes
   }
-}
-
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzOne(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  FuzzTarget.chosen.run(Array(UnsafeBufferPointer(start: start, count: count)))
-  return 0
-}
-
-// The package manager calls a program's entry `Fuzz_main` where the fuzzer brings `main`: ours hands over to its driver.
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-  _ count: UnsafeMutablePointer<Int32>,
-  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-  _ callback: @convention(c) (UnsafePointer<UInt8>, Int) -> Int32
-) -> Int32
-
-@_cdecl("Fuzz_main")
-public func fuzzMain(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
-  var count = count
-  var arguments = arguments
-  return runDriver(&count, &arguments) { bytes, size in fuzzOne(bytes, size) }
 }
