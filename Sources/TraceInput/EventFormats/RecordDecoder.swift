@@ -99,8 +99,8 @@ struct RecordDecoder: ~Copyable {
     let swapped = isSwapped
     let order = plan.pointee.loads.order.value(record, swapped: swapped)
     let migrateType = plan.pointee.loads.migrateType.value(record, swapped: swapped)
-    // Both are tiny in every kernel; so large a number is damage.
-    if order | migrateType > UInt64(UInt8.max) { return malformed() }
+    // Both are tiny in every kernel; so large a number is damage. An order of −1 means all (compaction by hand).
+    if order &+ 1 > UInt64(UInt8.max) || migrateType > UInt64(UInt8.max) { return malformed() }
     var flags = plan.pointee.fixedFlags.union(.hasTask)
     var address = plan.pointee.loads.address.value(record, swapped: swapped)
     if address == plan.pointee.nullAddress {

@@ -181,6 +181,41 @@ struct RecordDecoderTests {
     #expect(bench.events.map { Int64(bitPattern: $0.requestedBytes) } == [-4096, -4096, -4096])
   }
 
+  @Test func `Compaction by hand has no order, which is no damage`() throws {
+    let bench = DecoderBench([FormatTexts.compactionSuitable61])
+    var record = RecordWriter(try format(FormatTexts.compactionSuitable61))
+    record.set("order", UInt64(bitPattern: -1))
+    #expect(bench.decode(record.bytes) == .event)
+    record.set("order", 9)
+    #expect(bench.decode(record.bytes) == .event)
+    record.set("order", 256)
+    #expect(bench.decode(record.bytes) == .malformed)
+    // As in text.
+    #expect(bench.events.map(\.order) == [255, 9])
+  }
+
+  @Test func `A number is the same with a branch for its size and without`() {
+    let bytes = (0..<64).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ 0x77) }
+    for minimumBytes in [8, 9, 12, 24, 64] {
+      for size in [1, 2, 4, 8] where size <= minimumBytes {
+        for offset in 0...minimumBytes - size {
+          for (isSigned, swapped) in [(false, false), (false, true), (true, false), (true, true)] {
+            var slot = FieldSlot()
+            slot.offset = Int32(offset)
+            slot.size = UInt8(size)
+            slot.isSigned = isSigned
+            let load = FieldLoad(slot, minimumBytes: minimumBytes, swapped: swapped)
+            bytes.withUnsafeBytes { bytes in
+              guard let start = bytes.baseAddress else { return }
+              #expect(load.value(start, swapped: swapped) == slot.load(start, swapped: swapped))
+              #expect(FieldLoad().value(start, swapped: swapped) == 0)
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test func `A page fault has the symbol of its instruction where there is one`() throws {
     let bench = DecoderBench([FormatTexts.pageFault61]) { catalogue in
       catalogue.symbols = KernelSymbols(Array("ffffffff81234500 t do_it\nffffffff81234600 T two\n".utf8))

@@ -133,6 +133,14 @@ enum FormatTexts {
     "\"mm_id=%u curr=%d type=%s size=%ldB\", REC->mm_id, REC->curr, __print_symbolic(REC->member, { 0, "
       + "\"MM_FILEPAGES\" }, { 1, \"MM_ANONPAGES\" }, { 2, \"MM_SWAPENTS\" }, { 3, \"MM_SHMEMPAGES\" }), REC->size")
 
+  static let compactionSuitable61 = text(
+    "mm_compaction_suitable", 234,
+    [
+      "int nid;\toffset:8;\tsize:4;\tsigned:1;", "enum zone_type idx;\toffset:12;\tsize:4;\tsigned:0;",
+      "int order;\toffset:16;\tsize:4;\tsigned:1;", "int ret;\toffset:20;\tsize:4;\tsigned:1;",
+    ],
+    "\"node=%d zone=%-8s order=%d ret=%d\", REC->nid, REC->idx, REC->order, REC->ret")
+
   static let print = text(
     "print", 5, ["unsigned long ip;\toffset:8;\tsize:8;\tsigned:0;", "char buf[];\toffset:16;\tsize:0;\tsigned:1;"],
     "\"%ps: %s\", (void *)REC->ip, REC->buf")
