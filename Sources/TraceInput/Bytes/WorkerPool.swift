@@ -16,8 +16,9 @@ class Job {
 
 /// Threads that work ahead of the one that needs the results, in the order in which work was submitted.
 ///
-/// The thread that waits is a worker too: what nobody has begun when it is needed, it does itself. So a pool without
-/// threads works as well, and no processor waits for another one while there is something to do.
+/// The thread that waits is a worker too: what nobody has begun when it is needed, it does itself, and while another thread
+/// is at it, it works ahead. So a pool without threads works as well, and no processor waits for another one while there is
+/// something to do.
 final class WorkerPool {
   /// All workers, the waiting thread included.
   let workerCount: Int
@@ -122,18 +123,32 @@ private final class JobQueue {
   }
 
   func finish(_ job: Job) {
-    let isMine = locked { () -> Bool in
-      if job.state == .queued {
-        jobs.removeAll { $0 === job }
-        job.state = .running
-        return true
-      }
-      while job.state == .running { pthread_cond_wait(completion, mutex) }
-      return false
+    while let next = takeUntilDone(job) {
+      next.run(worker: 0)
+      locked { next.state = .done }
     }
-    if isMine {
-      job.run(worker: 0)
-      job.state = .done
+  }
+
+  /// What the waiting thread may do as long as `job` is not done: the job itself if nobody has begun it, else one that
+  /// will be needed later. `nil` once the job is done.
+  private func takeUntilDone(_ job: Job) -> Job? {
+    locked {
+      while true {
+        switch job.state {
+        case .idle, .done: return nil
+        case .queued:
+          jobs.removeAll { $0 === job }
+          job.state = .running
+          return job
+        case .running:
+          if !jobs.isEmpty {
+            let other = jobs.removeFirst()
+            other.state = .running
+            return other
+          }
+          pthread_cond_wait(completion, mutex)
+        }
+      }
     }
   }
 

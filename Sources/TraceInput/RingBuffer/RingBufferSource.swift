@@ -44,7 +44,8 @@ final class RingBufferSource: TraceSource {
     maps = .allocate(capacity: workers.count)
     for worker in 0..<workers.count { (maps + worker).initialize(to: IdentifierMap()) }
     let share = min(Self.chunkBytes, Self.allChunkBytes / max(sections.count, 1))
-    streams = sections.map { RingStream($0, chunkBytes: share, workers: workers, pool: pool) }
+    let depth = max(RingStream.mostDepth / max(sections.count, 1), RingStream.leastDepth)
+    streams = sections.map { RingStream($0, chunkBytes: share, depth: depth, workers: workers, pool: pool) }
   }
 
   deinit {

@@ -3,8 +3,10 @@ import TraceEvents
 
 /// The events of one CPU, chunk by chunk: some chunks are decoded ahead while the rows of one are taken.
 final class RingStream {
-  /// Chunks in flight: the one whose rows are taken, one being decoded, one that waits.
-  private static let depth = 3
+  /// Chunks in flight of each of many CPUs: the one whose rows are taken, one being decoded, one that waits.
+  static let leastDepth = 3
+  /// Chunks in flight of a single CPU, so that all workers find some.
+  static let mostDepth = 8
 
   private var pieces: RingPieces
   private let chunkBytes: Int
@@ -21,11 +23,11 @@ final class RingStream {
   private var carried: Event?
   private var isAtEnd = false
 
-  init(_ section: RingSection, chunkBytes: Int, workers: [RingWorker], pool: WorkerPool) {
+  init(_ section: RingSection, chunkBytes: Int, depth: Int, workers: [RingWorker], pool: WorkerPool) {
     pieces = RingPieces(section)
     self.chunkBytes = chunkBytes
     self.pool = pool
-    idle = (0..<Self.depth).map { _ in RingChunk(section, workers: workers, pool: pool) }
+    idle = (0..<depth).map { _ in RingChunk(section, workers: workers, pool: pool) }
   }
 
   /// Damage in the structure around the pages, and where the input ends too early; known when the end is reached.
