@@ -59,6 +59,7 @@ final class RingBufferSource: TraceSource {
 
   var statistics: ImportStatistics {
     var statistics = baseStatistics
+    statistics.unit = .record
     survey.add(to: &statistics)
     statistics[.unknownEvents] = statistics.otherEvents.values.reduce(0, +)
     statistics[.internedOverflow] = UInt64(strings.overflowed + stacks.overflowed)
