@@ -31,6 +31,7 @@ struct ColumnarTraceTests {
   }
 
   private func expectSame(_ left: ImportStatistics, _ right: ImportStatistics) {
+    #expect(left.unit == right.unit)
     #expect(left.lines == right.lines)
     #expect(left.events == right.events)
     #expect(left.eventsByKind == right.eventsByKind)
@@ -73,6 +74,15 @@ struct ColumnarTraceTests {
     let again = try readAll(TraceInput.open(bytes: twice), capacity: 5)
     #expect(again.events.map(\.columns) == original.events.map(\.columns))
     #expect(again.context.origin == .ftraceText)
+    expectSame(again.statistics, original.statistics)
+  }
+
+  @Test("counts records where its source did")
+  func records() throws {
+    let path = SampleTraces.folder + "6.1-slub-smp1-tcmd/trace.dat.zst"
+    let original = try readAll(TraceInput.open(path: path))
+    let again = try readAll(TraceInput.open(bytes: columnar(TraceInput.open(path: path))))
+    #expect(original.statistics.unit == .record)
     expectSame(again.statistics, original.statistics)
   }
 

@@ -48,6 +48,8 @@ package enum ColumnarFormat {
   package enum StatisticsTag: UInt64 {
     case lines = 1
     case bytes, events, eventsByKind, otherEvent, counter, sample
+    /// The unit of `lines`, if it is not the line.
+    case unit
   }
 }
 

@@ -48,6 +48,7 @@ enum ColumnarRecords {
       case .counter:
         if let counter = ImportStatistics.Counter(rawValue: field.text()) { statistics[counter] = field.number() }
       case .sample: sample(&field, &statistics)
+      case .unit: if let unit = ImportStatistics.Unit(rawValue: field.text()) { statistics.unit = unit }
       case nil: break
       }
       if field.isBad { cursor.fail() }

@@ -29,6 +29,7 @@ enum ColumnarRecordWriter {
       record.field(tag.rawValue, body)
     }
     field(.lines) { $0.number(statistics.lines) }
+    if statistics.unit != .line { field(.unit) { $0.text(statistics.unit.rawValue) } }
     field(.bytes) { $0.number(statistics.bytes) }
     field(.events) { $0.number(statistics.events) }
     for kind in EventKind.allCases where statistics.eventsByKind[Int(kind.rawValue)] > 0 {
