@@ -79,7 +79,7 @@ struct ColumnarTraceTests {
 
   @Test("counts records where its source did")
   func records() throws {
-    let path = SampleTraces.folder + "6.1-slub-smp1-tcmd/trace.dat.zst"
+    let path = SampleTraces.file("6.1-slub-smp1-tcmd/trace.dat.zst")
     let original = try readAll(TraceInput.open(path: path))
     let again = try readAll(TraceInput.open(bytes: columnar(TraceInput.open(path: path))))
     #expect(original.statistics.unit == .record)
