@@ -69,7 +69,7 @@ let package = Package(
     tests(
       "Reports", ["Analysis", "Replay", "MemoryModels", "ProcSnapshots", "TraceEvents", "KernelTypes"],
       exclude: ["Snapshots"]),
-    tests("KmemreplayCLI", ["TraceInput", "TraceEvents", "KernelTypes"]),
+    tests("KmemreplayCLI", ["Reports", "TraceInput", "TraceEvents", "KernelTypes"]),
   ],
   swiftLanguageModes: [.v6]
 )

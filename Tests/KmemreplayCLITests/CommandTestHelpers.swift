@@ -22,6 +22,14 @@ func run(_ arguments: String..., on trace: ScriptedTrace? = nil) -> CommandResul
   return CommandResult(status: status, output: output.text, errors: errors.text)
 }
 
+/// Runs the tool in process on files.
+func run(_ arguments: [String]) -> CommandResult {
+  let output = MemorySink()
+  let errors = MemorySink()
+  let status = CommandRunner.run(arguments, in: CommandEnvironment(output: output, errors: errors))
+  return CommandResult(status: status, output: output.text, errors: errors.text)
+}
+
 /// A small trace with two call sites, a marker and a free.
 func smallTrace() -> ScriptedTrace {
   let trace = ScriptedTrace()

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import KmemreplayCLI
+import Reports
 import TestSupport
 import Testing
 import TraceEvents
@@ -76,6 +77,93 @@ import TraceEvents
       ])
     #expect(result.status == .done, "\(result.errors)")
     #expect(result.output.contains("free blocks,22,22,100"))
+  }
+
+  private static let faultCapture = SampleTraces.path("6.1-slub-smp1-pf")
+  private static let faultOptions = [
+    "--before", SampleTraces.file("6.1-slub-smp1-pf/snapshots.tar.zst"), "--before-label", "pre,t0", "--after",
+    SampleTraces.file("6.1-slub-smp1-pf/snapshots.tar.zst"), "--after-label", "post,t1", "--from", "mark:snap-end t0",
+    "--to", "mark:snap-begin t1",
+  ]
+
+  @Test func `Page faults are in every form of the report, with the figures of the faults command`() throws {
+    let json = try JSONValue(parsing: report(Self.faultCapture, Self.faultOptions + ["--format", "json"]).output)
+    let own = KmemreplayCLITests.run(["faults", Self.faultCapture] + Self.faultOptions + ["--format", "json"])
+    let faults = try JSONValue(parsing: own.output)
+    #expect(json["faults"]?["faults"] == faults["faults"] && json["faults"]?["faults"]?["total"]?.number == 4716)
+    #expect(json["faults"]?["verification"] == faults["verification"])
+    let html = report(Self.faultCapture, Self.faultOptions + ["--format", "html"]).output
+    for part in ["id=\"faults\"", "href=\"#faults\"", "Faults by mapping", "anonymous, write", "4,716"] {
+      #expect(html.contains(part), "\(part)")
+    }
+    #expect(html.utf8.count < 2_000_000)
+    let markdown = report(Self.faultCapture, Self.faultOptions + ["--format", "markdown"]).output
+    #expect(markdown.contains("## Page faults") && markdown.utf8.count < 60_000)
+    for (table, rows) in [("fault-kinds", 3), ("fault-processes", 1), ("fault-mappings", 5), ("fault-grades", 3)] {
+      let csv = report(Self.faultCapture, Self.faultOptions + ["--format", "csv", "--table", table])
+      #expect(csv.output.split(separator: "\r\n").count > rows, "\(table): \(csv.errors)")
+    }
+    let without = report(SampleTraces.path("6.1-slub-smp1-script-s20k"), ["--format", "html"]).output
+    #expect(!without.contains("id=\"faults\""))
+  }
+
+  @Test func `--history draws the trend of earlier runs with this one at its end, and keeps this one`() throws {
+    let folder = try CapturedSnapshots.directory(["old.txt": "x"])
+    defer { CapturedSnapshots.remove(folder) }
+    let file = folder + "/history.sqlite"
+    func run(_ run: Int, _ format: String) -> CommandResult {
+      let trace = smallTrace()
+      for object in 0..<run {
+        trace.allocate(0xFFFF_8880_0010_0000 + UInt64(object) * 0x1000, 1100, 2048, site: "seq_open+0x27/0x65")
+      }
+      let output = MemorySink()
+      let errors = MemorySink()
+      let environment = CommandEnvironment(
+        output: output, errors: errors,
+        openRepeatedly: { _ in
+          {
+            trace.rewind()
+            return OpenedTrace(source: trace)
+          }
+        })
+      let status = CommandRunner.run(
+        ["report", "t", "--history", file, "--commit", "c\(run)", "--format", format]
+          + (format == "csv" ? ["--table", "history"] : []), in: environment)
+      return CommandResult(status: status, output: output.text, errors: errors.text)
+    }
+    let first = run(0, "html")
+    #expect(first.status == .done && !first.output.contains("id=\"history\""), "\(first.errors)")
+    for number in 1..<3 { #expect(run(number, "text").status == .done) }
+    let html = run(3, "html").output
+    #expect(html.contains("id=\"history\"") && html.contains("Object waste at the end"))
+    // Four runs of each figure.
+    #expect(html.components(separatedBy: "<title>c3, t: 3.2 KiB</title>").count == 2, "the waste of this run")
+    let json = try JSONValue(parsing: run(4, "json").output)
+    guard case .array(let trends)? = json["history"], case .array(let runs)? = trends.first?["runs"] else {
+      Issue.record("no trends")
+      return
+    }
+    #expect(trends.first?["command"]?.text == "report" && runs.count == 5)
+    #expect(runs.map { $0["commit"]?.text } == ["c0", "c1", "c2", "c3", "c4"])
+    let waste = runs.map { $0["figures"]?["summary.live.wastedBytes"]?.number }
+    #expect(waste == [424, 1372, 2320, 3268, 4216])
+    let csv = run(5, "csv").output.split(separator: "\r\n")
+    #expect(csv.count == 7 && csv.last?.hasPrefix("this,c5,t,") == true)
+    #expect(run(6, "markdown").output.contains("## History"))
+    // The report's history is not a figure of its own.
+    #expect(KmemreplayCLITests.run("history", file, "--figure", "summary.live.wastedBytes").output.contains("7 runs"))
+  }
+
+  @Test func `--sort puts the rows with most of a column first, in every table that has it`() throws {
+    let capture = SampleTraces.path("6.1-slub-smp1-script-s20k")
+    let csv = report(capture, ["--format", "csv", "--table", "call-sites", "--sort", "totalObjects"]).output
+    let counts = csv.split(separator: "\r\n").dropFirst().compactMap {
+      $0.split(separator: ",").last.flatMap { Int($0) }
+    }
+    #expect(counts.count > 2 && counts == counts.sorted(by: >))
+    let unknown = report(capture, ["--sort", "colour"])
+    #expect(unknown.status == .failed && unknown.errors.contains("liveWastedBytes"))
+    #expect(report(capture, ["--sort", "slabs", "--format", "json"]).status == .usage)
   }
 
   @Test("a snapshot alone gives what it can")

@@ -52,6 +52,14 @@ enum WholeReportFixture {
       page(.mmPageAllocZoneLocked, frame + 0x400, 1)
       page(.mmPageAlloc, frame + 0x400, 1)
       page(.mmPagePCPUDrain, frame + 0x800, 1)
+      for fault in 0..<3 as Range<UInt64> {
+        trace.add(.pageFaultUser) {
+          $0.address = 0x7F00_0000_0000 + (UInt64(round) * 4 + fault) << 12
+          $0.requestedBytes = 6
+          $0.comm = trace.strings.intern(attack)
+        }
+        page(.mmPageAlloc, frame + 0x1000 + fault, 1)
+      }
     }
     trace.statistics.count(.malformedLines, at: .line(7), text: attack)
     return trace
@@ -84,6 +92,7 @@ enum WholeReportFixture {
     var callSites = WasteAnalysis(grouping: .callSite)
     var caches = WasteAnalysis(grouping: .cache)
     var tasks = WasteAnalysis(grouping: .task)
+    let faults = FaultReplay(profile: profile, strings: trace.strings, seeds: [])
     var cursor = TimeWindowCursor(.wholeTrace)
     while try trace.read(into: &batch) {
       for part in cursor.parts(of: batch, strings: trace.strings, clock: .time) {
@@ -92,6 +101,7 @@ enum WholeReportFixture {
         tasks.consume(batch, part, strings: trace.strings)
         lifetimes.consume(batch, part)
         pageUse.consume(batch, part)
+        faults.consume(batch, rows: part.rows, isInside: true)
         fleet.consume(batch, rows: part.rows, isInside: true)
         fragmentation.consume(batch, rows: part.rows, isInside: true)
         pageblocks.consume(batch, rows: part.rows)
@@ -117,6 +127,16 @@ enum WholeReportFixture {
     report.pageblocks = pageblocks.finish(free: fragmentation.map)
     report.fragmentation = FragmentationFindings(
       start: .trace, outcome: fragmentation.finish(), policy: profile.pageAllocator, after: nil)
+    report.faults = FaultFindings(outcome: faults.finish(), profile: profile)
+    report.history = [
+      HistoryTrends(
+        command: "report", figures: ["summary.live.wastedBytes", "summary.leakSuspects"],
+        runs: [
+          .init(number: 1, commit: "0123abcd4567", input: attack, values: [1000, 2]),
+          .init(number: 2, commit: attack, input: "t", values: [1500, nil]),
+          .init(number: nil, commit: "", input: "t", values: [750, 3]),
+        ])
+    ]
     report.snapshots = snapshots.map { (role: $0.0, findings: SnapshotFindings($0.1)) }
     return report
   }

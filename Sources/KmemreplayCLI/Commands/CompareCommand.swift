@@ -3,7 +3,7 @@ import ArgumentParser
 import Reports
 
 /// `compare`: what several modelled allocators do with the same requests.
-struct CompareCommand: ToolCommand {
+struct CompareCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "The trace's requests through several modelled allocators, side by side.",
@@ -29,6 +29,10 @@ struct CompareCommand: ToolCommand {
     help: ArgumentHelp("The allocators to model, with commas between: slub, slab, slob.", valueName: "list"))
   var allocators: String = "slub,slab,slob"
 
+  @Option(
+    name: .long, help: "Which allocators come first: as given, least waste at the end, or fewest pages at the peak.")
+  var sort: AllocatorOrder = .given
+
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "compare")
     _ = try AllocatorChoice.list(allocators)
@@ -40,12 +44,9 @@ struct CompareCommand: ToolCommand {
     let gate = try Gate(gates, command: "compare", input: input.trace, in: environment)
     let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
     let (subject, findings, status) = try passes.run(try AllocatorChoice.list(allocators))
-    let report = CompareReport(subject: subject, findings: CompareFindings(allocators: findings), top: output.top)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    let report = CompareReport(
+      subject: subject, findings: CompareFindings(allocators: sort.sorted(findings)), top: output.top)
+    try destination.write(report, as: output.format)
     return try gate.judge(status) { try report.json() }
   }
 }

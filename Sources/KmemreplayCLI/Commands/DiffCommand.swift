@@ -2,7 +2,7 @@ import ArgumentParser
 import Reports
 
 /// `diff`: what changed between two JSON results.
-struct DiffCommand: ToolCommand {
+struct DiffCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "diff",
     abstract: "What changed between two JSON results of the same command.",
@@ -60,11 +60,7 @@ struct DiffCommand: ToolCommand {
       throw CommandFailure(SafeText.printable(error.description))
     }
     let report = DifferenceReport(difference, top: output.top)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return try gate.judge(.done, document: after.merged(with: difference.document))
   }
 }

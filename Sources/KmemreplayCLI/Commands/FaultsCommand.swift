@@ -7,7 +7,7 @@ import Reports
 import TraceEvents
 
 /// `faults`: what each page fault of a trace was, through a model of the kernel's fault path, graded against the trace.
-struct FaultsCommand: ToolCommand {
+struct FaultsCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "faults",
     abstract: "What each page fault was: by kind, process, mapping and time, graded against the trace.",
@@ -23,80 +23,36 @@ struct FaultsCommand: ToolCommand {
   @OptionGroup(title: "Input") var input: InputOptions
   @OptionGroup(title: "Output") var output: OutputOptions
 
-  @Option(
-    name: .long, help: ArgumentHelp("A snapshot from when the trace began (directory, tar, tar.zst).", valueName: "dir")
-  )
-  var before: String?
-
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --before means.", valueName: "labels"))
-  var beforeLabel: String?
-
-  @Option(name: .long, help: ArgumentHelp("A snapshot from when the trace ended.", valueName: "dir"))
-  var after: String?
-
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --after means.", valueName: "labels"))
-  var afterLabel: String?
+  @OptionGroup(title: "Snapshots") var snapshots: SnapshotPairOptions
 
   @Option(name: .long, help: ArgumentHelp("The process of the snapshots, if they have no status.", valueName: "pid"))
   var pid: Int?
 
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "faults")
-    if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
-    if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
     if let pid, !(1...0x7FFF_FFFF).contains(pid) { throw ValidationError("--pid \(pid) is no process.") }
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
-    let before = try before.map { try Self.read($0, beforeLabel) } ?? []
-    let after = try after.map { try Self.read($0, afterLabel) } ?? []
-    let seeds = before.compactMap { FaultSeeds.process($0, pid: pid) }
+    let before = try snapshots.readBefore()
+    let after = try snapshots.readAfter()
 
     var run = TraceRun(input, environment, reading: try environment.openTrace(input.trace))
-    let profile = run.profile.kernelProfile
-    let replay = FaultReplay(
-      profile: profile, strings: run.strings, seeds: seeds, policy: FaultSeeds.policy(before, profile: profile))
-    let start = seeds.first.flatMap { replay.figures(pid: $0.pid) }
+    let pass = FaultPass(
+      profile: run.profile.kernelProfile, strings: run.strings, before: before, after: after, pid: pid)
     var batch = EventBatch()
     while let parts = try run.next(&batch) {
       for part in parts where part.phase != .after {
-        replay.consume(batch, rows: part.rows, isInside: part.phase == .inside)
+        pass.consume(batch, rows: part.rows, isInside: part.phase == .inside)
       }
     }
-    let outcome = replay.finish()
+    let findings = pass.finish()
     let subject = try run.finish(pairing: PairingCounts())
     try requireFaults(subject)
-    var findings = FaultFindings(outcome: outcome, profile: profile, pid: seeds.first?.pid)
-    if let seed = seeds.first, let start {
-      let status = before.compactMap(\.status).first
-      // What is in memory at the start comes from the snapshot itself; the tables that takes are the model's.
-      findings.before = FaultFindings.compare(
-        resident: start.resident, tables: start.tables, status: status, smaps: nil, pageSize: profile.pageSize
-      ).filter { $0.name == "VmPTE" }
-      let later = after.first { $0.status?["Pid"] == "\(seed.pid)" }
-      if let later, let end = replay.figures(pid: seed.pid) {
-        findings.after = FaultFindings.compare(
-          resident: end.resident, tables: end.tables, status: later.status, smaps: later.smaps,
-          pageSize: profile.pageSize)
-        findings.areas = FaultFindings.compare(
-          replay.usage(pid: seed.pid), smaps: later.smaps, pageSize: profile.pageSize)
-      }
-    }
-    findings.counts = FaultFindings.compareCounts(
-      outcome, before: before.compactMap(\.vmStat).first, after: after.compactMap(\.vmStat).first)
     let report = FaultsReport(subject: subject, findings: findings, top: output.top)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return run.status(subject, environment)
-  }
-
-  private static func read(_ path: String, _ labels: String?) throws -> [Snapshot] {
-    guard let labels else { return [try SnapshotOptions.read(path, nil)] }
-    return try labels.split(separator: ",").map { try SnapshotOptions.read(path, String($0)) }
   }
 
   private func requireFaults(_ subject: ReportSubject) throws {

@@ -7,7 +7,7 @@ import Reports
 import TraceEvents
 
 /// `frag`: free memory by order over a trace, and who broke it up.
-struct FragCommand: ToolCommand {
+struct FragCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "frag",
     abstract: "How fragmented free memory is, over a trace's page events.",
@@ -26,6 +26,10 @@ struct FragCommand: ToolCommand {
 
   @OptionGroup(title: "Snapshots") var snapshots: SnapshotOptions
 
+  @Option(
+    name: .long, help: "Which of those who broke large blocks come first: by times, the order asked for, or name.")
+  var sort: BreakerOrder = .count
+
   func validate() throws { try output.require([.text, .json, .markdown], command: "frag") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
@@ -39,7 +43,7 @@ struct FragCommand: ToolCommand {
     let open = environment.openRepeatedly(input.trace)
 
     var batch = EventBatch()
-    var first = TraceRun(input, environment, reading: try open())
+    var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
     var survey = FrameSurvey()
     while try first.next(&batch) != nil {
       survey.consume(batch)
@@ -48,7 +52,7 @@ struct FragCommand: ToolCommand {
     try requirePageEvents(survey)
     let profile = first.profile.kernelProfile
     let map = FragmentationStart.map(survey: survey, before: before, after: after, profile: profile)
-    var second = TraceRun(input, environment, reading: try open())
+    var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     var replay = FragmentationReplay(
       map: map, policy: profile.pageAllocator, strings: second.strings, stacks: second.stacks)
     try pages?.begin(profile: profile, strings: second.strings, trace: input.trace)
@@ -63,12 +67,8 @@ struct FragCommand: ToolCommand {
       policy: profile.pageAllocator, after: after)
     findings.pageFrames = try pages?.finish(trace: input.trace)
     let subject = try second.finish(pairing: PairingCounts())
-    let report = FragmentationReport(subject: subject, findings: findings, top: output.top)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    let report = FragmentationReport(subject: subject, findings: findings, top: output.top, order: sort)
+    try destination.write(report, as: output.format)
     return try gate.judge(second.status(subject, environment)) { try report.json() }
   }
 
@@ -77,6 +77,7 @@ struct FragCommand: ToolCommand {
     var arguments = [input.trace, "--format", output.format.rawValue]
     if let file = output.output { arguments += ["--output", file] }
     if let top = output.top { arguments += ["--top", "\(top)"] }
+    arguments += ["--color", output.color.rawValue]
     if input.strict { arguments.append("--strict") }
     return try SnapshotCommand.parse(arguments).run(in: environment)
   }

@@ -3,7 +3,7 @@ import History
 import Reports
 
 /// `history`: how a figure developed over the runs that were kept.
-struct HistoryCommand: ToolCommand {
+struct HistoryCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "history",
     abstract: "How a figure developed over the runs that --history kept.",
@@ -25,8 +25,6 @@ struct HistoryCommand: ToolCommand {
     help: ArgumentHelp("The figure, by its path in the command's JSON (default: its main waste).", valueName: "path"))
   var figure: String?
 
-  private static let headlines = ["live.wastedBytes", "model.footprintWastedBytes", "live.allocatedBytes"]
-
   func validate() throws { try output.require([.text, .json, .markdown], command: "history") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
@@ -37,11 +35,7 @@ struct HistoryCommand: ToolCommand {
     } catch {
       throw CommandFailure(SafeText.printable(error.description))
     }
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return .done
   }
 
@@ -57,7 +51,7 @@ struct HistoryCommand: ToolCommand {
       throw HistoryFile.Failure(description: "\(file): has no runs of \(command), only of \(known)")
     }
     let paths = try history.paths(of: last)
-    guard let path = figure ?? Self.headlines.first(where: { paths.contains($0) }) ?? paths.first else {
+    guard let path = figure ?? HistoryTrends.headlines(of: command, among: paths).first ?? paths.first else {
       throw HistoryFile.Failure(description: "\(file): the last run of \(command) has no figures")
     }
     let values = try history.figure(path, of: runs)

@@ -4,7 +4,7 @@ import Reports
 import TraceEvents
 
 /// `info`: what a trace is.
-struct InfoCommand: ToolCommand {
+struct InfoCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
     abstract: "What a trace is: container, kernel era, CPUs, time span, events, data quality.",
@@ -37,15 +37,7 @@ struct InfoCommand: ToolCommand {
     let report = InfoReport(
       subject: subject, result: info.finish(strings: run.strings), waste: waste.finish(strings: run.strings),
       strings: run.strings, top: output.top)
-    try destination.write(render(report))
+    try destination.write(report, as: output.format)
     return run.status(subject, environment)
-  }
-
-  private func render(_ report: InfoReport) throws -> String {
-    switch output.format {
-    case .json: try report.json()
-    case .markdown: report.markdown()
-    case .text, .html, .csv: report.text()
-    }
   }
 }

@@ -6,7 +6,7 @@ import ProcSnapshots
 import Reports
 
 /// `layout`: the kernel's address space.
-struct LayoutCommand: ToolCommand {
+struct LayoutCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "layout",
     abstract: "A kernel's address space: lowmem, highmem, vmalloc, modules, its image and its holes.",
@@ -85,11 +85,7 @@ struct LayoutCommand: ToolCommand {
     let destination = try output.openDestination(environment, input: snapshot ?? image ?? "")
     let findings = try findings()
     let report = LayoutReport(findings: findings, top: output.top)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return .done
   }
 

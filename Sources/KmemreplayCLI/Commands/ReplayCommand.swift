@@ -3,7 +3,7 @@ import ArgumentParser
 import Reports
 
 /// `replay`: what the model of an allocator does with a trace's requests, graded against the trace.
-struct ReplayCommand: ToolCommand {
+struct ReplayCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay",
     abstract: "What a modelled allocator does with the trace's requests, graded against the trace.",
@@ -28,6 +28,9 @@ struct ReplayCommand: ToolCommand {
   @Option(name: .long, help: "The allocator to model.")
   var allocator: AllocatorOption = .slub
 
+  @Option(name: .long, help: "Which caches come first.")
+  var sort: CacheOrder = .pages
+
   func validate() throws { try output.require([.text, .json, .markdown], command: "replay") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
@@ -38,13 +41,9 @@ struct ReplayCommand: ToolCommand {
       snapshots, before: try snapshots.readBefore(), after: try snapshots.readAfter())
     let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
-    var report = ReplayReport(subject: subject, findings: findings, top: output.top)
+    var report = ReplayReport(subject: subject, findings: findings, top: output.top, order: sort)
     report.pageFrames = try pages?.finish(trace: input.trace)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return try gate.judge(status) { try report.json() }
   }
 }

@@ -25,17 +25,7 @@ struct ReportCommand: ToolCommand {
   @OptionGroup(title: "SLUB") var slub: SLUBOptions
   @OptionGroup(title: "Gates") var gates: GateOptions
 
-  @Option(name: .long, help: "The form of the report (default: by the output's name, or text).")
-  var format: ReportFormat?
-
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp(
-      "Write the report to a file (- is standard output). It is opened before the work starts.", valueName: "file"))
-  var output: String?
-
-  @Option(name: .long, help: ArgumentHelp("Show the first N rows of each table.", valueName: "n"))
-  var top: Int?
+  @OptionGroup(title: "Output") var output: OutputOptions
 
   @Option(
     name: .long,
@@ -44,18 +34,13 @@ struct ReportCommand: ToolCommand {
   var table: String?
 
   @Option(
-    name: .long, help: ArgumentHelp("A snapshot from when the trace began (directory, tar, tar.zst).", valueName: "dir")
-  )
-  var before: String?
+    name: .long,
+    help: ArgumentHelp(
+      "Sort every table that has this column, the largest first, by its name in CSV: liveObjects, slabs, faults, …",
+      valueName: "column"))
+  var sort: String?
 
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --before means.", valueName: "label"))
-  var beforeLabel: String?
-
-  @Option(name: .long, help: ArgumentHelp("A snapshot from when the trace ended.", valueName: "dir"))
-  var after: String?
-
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --after means.", valueName: "label"))
-  var afterLabel: String?
+  @OptionGroup(title: "Snapshots") var snapshots: SnapshotPairOptions
 
   @Option(name: .long, help: ArgumentHelp("A snapshot of the same machine, from whenever.", valueName: "dir"))
   var snapshot: String?
@@ -63,43 +48,35 @@ struct ReportCommand: ToolCommand {
   @Option(name: .long, help: ArgumentHelp("Which of several snapshots --snapshot means.", valueName: "label"))
   var label: String?
 
-  /// The form: as told, or by the output's name.
-  var chosenFormat: ReportFormat {
-    if let format { return format }
-    guard let output, output != "-", let ending = output.split(separator: ".").last?.lowercased() else { return .text }
-    switch ending {
-    case "html", "htm": return .html
-    case "md", "markdown": return .markdown
-    case "json": return .json
-    case "csv": return .csv
-    default: return .text
-    }
-  }
-
   func validate() throws {
-    if let top, top < 1 { throw ValidationError("--top \(top) shows nothing; expected 1 or more.") }
-    if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
-    if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
-    if chosenFormat == .csv, table == nil {
+    if output.format == .csv, table == nil {
       throw ValidationError(
         "CSV holds one table; choose it with --table: \(WholeReport.tableNames.joined(separator: ", ")).")
     }
-    if table != nil, chosenFormat != .csv { throw ValidationError("--table is for CSV; give --format csv.") }
+    if table != nil, output.format != .csv { throw ValidationError("--table is for CSV; give --format csv.") }
+    if sort != nil, output.format == .json { throw ValidationError("--sort is for tables; JSON has none.") }
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    let destination: ReportDestination
-    if let output, output != "-" {
-      destination = .file(try OutputFile(path: output, input: input.trace))
-    } else {
-      destination = .sink(environment.output)
-    }
+    let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "report", input: input.trace, in: environment)
     var (report, status) = try answer(environment)
     // Thresholds look at everything, whatever is shown.
     let whole = report
-    report.top = top
-    try destination.write(try render(report))
+    report.top = output.top
+    report.history = try gate.trends { try whole.json() }
+    if let sort {
+      let keys = report.columnKeys(table: table)
+      if !keys.contains(sort) {
+        throw CommandFailure("--sort: no table has a column `\(sort)`; there are: \(keys.joined(separator: ", "))")
+      }
+      report.sort = sort
+    }
+    switch output.format {
+    case .html: try destination.write(report.html())
+    case .csv: try destination.write(try csv(report))
+    case .text, .json, .markdown: try destination.write(report, as: output.format)
+    }
     return try gate.judge(status) { try whole.json() }
   }
 
@@ -107,18 +84,22 @@ struct ReportCommand: ToolCommand {
     let bundle = CaptureBundle(input.trace)
     if isSnapshotAlone(bundle) {
       var report = WholeReport(subject: nil)
-      report.snapshots = [("alone", SnapshotFindings(try SnapshotOptions.read(input.trace, label)))]
+      report.snapshots = [("alone", SnapshotFindings(try SnapshotPairOptions.read(input.trace, label)))]
       return (report, .done)
     }
-    let before = try before.map { try SnapshotOptions.read($0, beforeLabel) } ?? bundle?.snapshot("before")
-    let after = try after.map { try SnapshotOptions.read($0, afterLabel) } ?? bundle?.snapshot("after")
-    let other = try snapshot.map { try SnapshotOptions.read($0, label) }
+    var before = try snapshots.readBefore()
+    if before.isEmpty, let own = try bundle?.snapshot("before") { before = [own] }
+    var after = try snapshots.readAfter()
+    if after.isEmpty, let own = try bundle?.snapshot("after") { after = [own] }
+    let other = try snapshot.map { try SnapshotPairOptions.read($0, label) }
     let passes = ReportPasses(
       replay: ReplayPasses(input: input, slub: slub, environment: environment), before: before, after: after,
       symbols: try input.symbols.map(SymbolFile.read) ?? bundle?.symbols())
     var (report, status) = try passes.run()
-    for (role, snapshot) in [("before", before), ("other", other), ("after", after)] {
-      if let snapshot { report.snapshots.append((role, SnapshotFindings(snapshot))) }
+    for (role, group) in [("before", before), ("other", other.map { [$0] } ?? []), ("after", after)] {
+      for (number, snapshot) in group.enumerated() {
+        report.snapshots.append((number == 0 ? role : "\(role)-\(number + 1)", SnapshotFindings(snapshot)))
+      }
     }
     return (report, status)
   }
@@ -130,16 +111,9 @@ struct ReportCommand: ToolCommand {
     return SnapshotReader.isDirectory(input.trace) ? false : (try? OpenedTrace.open(input.trace)) == nil
   }
 
-  private func render(_ report: WholeReport) throws -> String {
-    switch chosenFormat {
-    case .html: return report.html()
-    case .markdown: return report.markdown()
-    case .json: return try report.json()
-    case .text: return report.text()
-    case .csv:
-      if let text = report.csv(table: table ?? "") { return text }
-      throw CommandFailure(
-        "\(input.trace): gives no table `\(table ?? "")`; it has: \(report.availableTables.joined(separator: ", "))")
-    }
+  private func csv(_ report: WholeReport) throws -> String {
+    if let text = report.csv(table: table ?? "") { return text }
+    throw CommandFailure(
+      "\(input.trace): gives no table `\(table ?? "")`; it has: \(report.availableTables.joined(separator: ", "))")
   }
 }

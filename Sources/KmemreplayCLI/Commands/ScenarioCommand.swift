@@ -3,7 +3,7 @@ import ArgumentParser
 import Reports
 
 /// `scenario`: a scripted workload through the models of virtual and physical memory.
-struct ScenarioCommand: ToolCommand {
+struct ScenarioCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "scenario",
     abstract: "A scripted workload (map, touch, fork, write, …) through the fault path and allocators.",
@@ -36,11 +36,7 @@ struct ScenarioCommand: ToolCommand {
         "\(SafeText.printable(scenario)):\(error.line):\(error.column): \(SafeText.printable(error.message))")
     }
     let report = ScenarioReport(name: scenario, bytes: bytes.count, outcome: outcome)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return outcome.failures > 0 ? .thresholdExceeded : .done
   }
 }

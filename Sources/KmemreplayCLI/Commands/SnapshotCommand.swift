@@ -5,7 +5,7 @@ import ProcSnapshots
 import Reports
 
 /// `snapshot`: what a machine had, by the files it kept.
-struct SnapshotCommand: ToolCommand {
+struct SnapshotCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
     abstract: "What a machine had: its /proc and sysfs files, cross-checked and explained.",
@@ -74,23 +74,15 @@ struct SnapshotCommand: ToolCommand {
     if let diff {
       let second = try read([diff], label: diffLabel ?? label)
       let report = SnapshotDifferenceReport(before: first, after: second, top: output.top)
-      switch output.format {
-      case .json: try destination.write(try report.json())
-      case .markdown: try destination.write(report.markdown())
-      case .text, .html, .csv: try destination.write(report.text())
-      }
+      try destination.write(report, as: output.format)
       return status([first, second], environment)
     }
     if !sysctl.sysctl.isEmpty || press != nil {
-      try write(SettingsWhatIfReport(findings: first, whatIf: whatIf(first)), to: destination)
+      try destination.write(SettingsWhatIfReport(findings: first, whatIf: whatIf(first)), as: output.format)
       return status([first], environment)
     }
     let report = SnapshotReport(findings: first, top: output.top)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     return status([first], environment)
   }
 
@@ -104,14 +96,6 @@ struct SnapshotCommand: ToolCommand {
       return whatIf
     } catch let error as SettingError {
       throw CommandFailure("--sysctl: \(error)")
-    }
-  }
-
-  private func write(_ report: SettingsWhatIfReport, to destination: ReportDestination) throws {
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
     }
   }
 

@@ -5,7 +5,7 @@ import MemoryModels
 import Reports
 
 /// `translate`: one walk through page tables, level by level.
-struct TranslateCommand: ToolCommand {
+struct TranslateCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "translate",
     abstract:
@@ -50,11 +50,7 @@ struct TranslateCommand: ToolCommand {
     let destination = try output.openDestination(environment, input: options.tables ?? "")
     let findings = TranslationFindings(try request())
     let report = TranslationReport(findings: findings)
-    switch output.format {
-    case .json: try destination.write(try report.json())
-    case .markdown: try destination.write(report.markdown())
-    case .text, .html, .csv: try destination.write(report.text())
-    }
+    try destination.write(report, as: output.format)
     if !findings.lacksTables { return .done }
     try? environment.errors.write("kmemreplay: the dump lacks a table that the walk needs\n")
     return .failed

@@ -5,12 +5,13 @@ import Reports
 import TraceEvents
 
 /// `waste`: where requested and allocated bytes differ.
-struct WasteCommand: ToolCommand {
+struct WasteCommand: ReportingCommand {
   static let configuration = CommandConfiguration(
     commandName: "waste",
     abstract: "Where requested and allocated bytes differ: at the end, at the peak, in total.",
     discussion: """
       Example: kmemreplay waste trace.txt --by cache --from mark:start
+      Example: kmemreplay waste trace.txt --advise --fail-on 'advice.best.savedBytes>256KiB'
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -23,7 +24,11 @@ struct WasteCommand: ToolCommand {
   @Option(name: .long, help: "Which objects count.")
   var events: EventFamily = .all
 
-  @Option(name: .long, help: "Whose waste comes first: that at the end, at the peak, or in total.")
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "What comes first: most waste at the end (live), at the peak or in total, the largest wasted part (percent), most bytes "
+        + "(allocated) or objects at the end, or most allocations."))
   var sort: WasteOrder = .live
 
   @Option(
@@ -64,21 +69,17 @@ struct WasteCommand: ToolCommand {
       strings: run.strings, naming: subject.wasteNaming(symbols: symbols, sourceMap: sourceMap))
     var report = WasteReport(subject: subject, result: result, top: output.top, order: sort)
     if advise {
-      report.advice = try AdvicePasses(input: input, environment: environment, open: open).run(atPeak: sort != .live)
+      report.advice = try AdvicePasses(input: input, environment: environment, open: open).run(atPeak: sort.isOverTime)
     }
-    try destination.write(render(report))
+    if output.format == .csv {
+      try destination.write(report.csv())
+    } else {
+      try destination.write(report, as: output.format)
+    }
     // Thresholds look at every group, whatever is shown.
-    let whole = WasteReport(subject: subject, result: result, top: nil, order: sort)
+    var whole = report
+    whole.top = nil
     return try gate.judge(run.status(subject, environment)) { try whole.json() }
-  }
-
-  private func render(_ report: WasteReport) throws -> String {
-    switch output.format {
-    case .json: try report.json()
-    case .markdown: report.markdown()
-    case .csv: report.csv()
-    case .text, .html: report.text()
-    }
   }
 }
 

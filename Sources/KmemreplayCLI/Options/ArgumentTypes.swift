@@ -16,5 +16,8 @@ extension Architecture: ExpressibleByArgument {}
 extension WasteGrouping: ExpressibleByArgument {}
 extension EventFamily: ExpressibleByArgument {}
 extension WasteOrder: ExpressibleByArgument {}
+extension CacheOrder: ExpressibleByArgument {}
+extension AllocatorOrder: ExpressibleByArgument {}
+extension BreakerOrder: ExpressibleByArgument {}
 extension StackWeights.Weight: ExpressibleByArgument {}
 extension StackWeights.Subject: ExpressibleByArgument {}

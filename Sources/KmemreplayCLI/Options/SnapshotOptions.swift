@@ -1,6 +1,5 @@
 import ArgumentParser
 import ProcSnapshots
-import Reports
 import TraceEvents
 
 /// Who says which page frames are handed out.
@@ -13,19 +12,7 @@ enum PageChoice: String, CaseIterable, ExpressibleByArgument {
 
 /// The snapshots around a trace, and what is done with its page events.
 struct SnapshotOptions: ParsableArguments {
-  @Option(
-    name: .long, help: ArgumentHelp("A snapshot from when the trace began (directory, tar, tar.zst).", valueName: "dir")
-  )
-  var before: String?
-
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --before means.", valueName: "label"))
-  var beforeLabel: String?
-
-  @Option(name: .long, help: ArgumentHelp("A snapshot from when the trace ended.", valueName: "dir"))
-  var after: String?
-
-  @Option(name: .long, help: ArgumentHelp("Which of several snapshots --after means.", valueName: "label"))
-  var afterLabel: String?
+  @OptionGroup var pair: SnapshotPairOptions
 
   @Option(
     name: .long,
@@ -50,23 +37,14 @@ struct SnapshotOptions: ParsableArguments {
   var afterAt: TimeWindow.Bound?
 
   func validate() throws {
-    if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
-    if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
     if pages == .traced, beforeAt != nil || afterAt != nil {
       throw ValidationError("--before-at and --after-at are for --pages model.")
     }
   }
 
-  func readBefore() throws -> Snapshot? { try before.map { try Self.read($0, beforeLabel) } }
+  /// The snapshot from before that tells of memory; `nil` if there is none. Throws `CommandFailure`.
+  func readBefore() throws -> Snapshot? { try pair.readBefore().ofMemory }
 
-  func readAfter() throws -> Snapshot? { try after.map { try Self.read($0, afterLabel) } }
-
-  /// Reads one of the snapshots at a path. Throws `CommandFailure`.
-  static func read(_ path: String, _ label: String?) throws -> Snapshot {
-    do throws(SnapshotError) {
-      return try SnapshotReader.read(path: path, label: label)
-    } catch {
-      throw CommandFailure(SafeText.printable(error.description))
-    }
-  }
+  /// The snapshot from after that tells of memory; `nil` if there is none. Throws `CommandFailure`.
+  func readAfter() throws -> Snapshot? { try pair.readAfter().ofMemory }
 }

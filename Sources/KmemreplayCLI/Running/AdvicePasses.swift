@@ -19,27 +19,16 @@ struct AdvicePasses {
     var start = try passes.reconnoitre(try open(), nil)
     let allocator = start.tracedAllocator == .slab ? TracedAllocator.Kind.slab : .slub
 
-    var batch = EventBatch()
-    var first = TraceRun(input, environment, reading: try open())
-    var survey = TraceSurvey(
-      profile: start.tracedProfile, pageOffset: start.pageOffset, sharesPages: start.tracedAllocator == .slob,
-      strings: first.strings)
-    let base = ReplaySetup(
-      profile: start.profile, allocator: allocator, tracedAllocator: start.tracedAllocator,
-      tracedDebugFlags: start.tracedDebugFlags, isFollowing: false)
-    var sizes = RequestSizes(classes: SizeClasses(policy: base.profile.kmalloc))
-    while try first.next(&batch) != nil {
-      survey.consume(batch)
-      sizes.consume(batch)
-    }
-    survey.finish()
-    start.profile.cpuCount = first.profile.cpuCount
-    var setup = base
-    setup.profile.cpuCount = start.profile.cpuCount
+    var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
+    var sizes = RequestSizes(classes: SizeClasses(policy: start.profile.adapted(to: allocator).kmalloc))
+    let survey = try passes.learn(&start, reading: &first) { batch, _ in sizes.consume(batch) }
+    var setup = start.setup(AllocatorChoice(allocator))
+    setup.isFollowing = false
 
     let changes = sizes.candidates(limit: Self.limit, atPeak: atPeak)
     var fleet = ReplayFleet([setup] + changes.map { $0.applied(to: setup) }, survey: survey, strings: first.strings)
-    var second = TraceRun(input, environment, reading: try open())
+    var batch = EventBatch()
+    var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     while let parts = try second.next(&batch) {
       for part in parts where part.phase != .after {
         fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)

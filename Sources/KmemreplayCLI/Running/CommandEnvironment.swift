@@ -1,3 +1,4 @@
+public import Reports
 public import TraceEvents
 
 /// Everything outside that a command touches, so that tests can run commands in process.
@@ -6,6 +7,9 @@ public struct CommandEnvironment {
   public var output: any TextSink
   /// Standard error.
   public var errors: any TextSink
+  /// What text on standard output, and on standard error, is rendered for.
+  public var outputStyle = TextStyle.plain
+  public var errorStyle = TextStyle.plain
   /// Whether standard error is a terminal, where progress may be shown.
   public var showsProgress: Bool
   /// The variables of the process's environment.

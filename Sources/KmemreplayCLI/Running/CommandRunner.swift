@@ -9,7 +9,8 @@ public enum CommandRunner {
   public static func run(_ arguments: [String], in environment: CommandEnvironment) -> ExitStatus {
     do {
       var command = try KmemreplayCommand.parseAsRoot(arguments)
-      if let tool = command as? any ToolCommand { return try tool.run(in: environment) }
+      let colour = (command as? any ReportingCommand)?.output.color ?? .auto
+      if let tool = command as? any ToolCommand { return try tool.run(in: colour.applied(to: environment)) }
       try command.run()
       return .done
     } catch let error as CommandFailure {
@@ -60,9 +61,11 @@ public enum CommandRunner {
     // A closed pipe shall end a write with an error, not the process with a signal.
     signal(SIGPIPE, SIG_IGN)
     let errors = DescriptorSink(STDERR_FILENO)
-    let environment = CommandEnvironment(
-      output: DescriptorSink(STDOUT_FILENO), errors: errors, showsProgress: errors.isTerminal,
-      variables: ProcessInfo.processInfo.environment)
+    let variables = ProcessInfo.processInfo.environment
+    var environment = CommandEnvironment(
+      output: DescriptorSink(STDOUT_FILENO), errors: errors, showsProgress: errors.isTerminal, variables: variables)
+    environment.outputStyle = Terminal.style(STDOUT_FILENO, variables)
+    environment.errorStyle = Terminal.style(STDERR_FILENO, variables)
     exit(run(Array(CommandLine.arguments.dropFirst()), in: environment).rawValue)
   }
 }

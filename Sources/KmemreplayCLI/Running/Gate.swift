@@ -74,7 +74,10 @@ struct Gate {
     }
     let outcomes = try options.thresholds().map { ThresholdOutcome($0, in: document) }
     let summary = GateSummary(command: command, input: input, outcomes: outcomes)
-    try environment.errors.write((difference.map { $0.text() + "\n" } ?? "") + summary.text())
+    let text = TextStyle.$current.withValue(environment.errorStyle) {
+      (difference.map { $0.text() + "\n" } ?? "") + summary.text()
+    }
+    try environment.errors.write(text)
     try junit?.replace(
       with: JUnitReport(command: command, input: input, outcomes: outcomes, difference: difference).xml())
     try sarif?.replace(with: try SARIFReport(outcomes: outcomes, document: document).json())
@@ -84,10 +87,25 @@ struct Gate {
     return summary.isExceeded ? .thresholdExceeded : status
   }
 
+  /// What a history calls this run.
+  private var commit: String {
+    let variables = ["GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"]
+    return options.commit ?? variables.lazy.compactMap { environment.variables[$0] }.first ?? ""
+  }
+
+  /// The trends that --history tells of so far, with this run, which `json` is the result of, at their end.
+  func trends(json: () throws -> String) throws -> [HistoryTrends] {
+    guard let history else { return [] }
+    let figures = try JSONValue(parsing: try json()).sums
+    do throws(HistoryFile.Failure) {
+      return try HistoryTrends.reading(history, command: command, input: input, commit: commit, figures: figures)
+    } catch {
+      throw CommandFailure(SafeText.printable(error.description))
+    }
+  }
+
   private func keep(_ figures: [String: Double]) throws {
     guard let history else { return }
-    let variables = ["GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"]
-    let commit = options.commit ?? variables.lazy.compactMap { environment.variables[$0] }.first ?? ""
     do throws(HistoryFile.Failure) {
       try history.add(.init(command: command, input: input, commit: commit), figures: figures)
     } catch {

@@ -40,6 +40,24 @@ struct ReplayPasses {
       if allocator == .slub, shown != tracedDebugFlags { return .otherOptions }
       return pageOffset == nil ? .noAddresses : nil
     }
+
+    /// The replay through an allocator, of a trace that has been surveyed.
+    func setup(_ choice: AllocatorChoice, knownCaches: [KnownCache] = []) -> ReplaySetup {
+      var profile = profile
+      choice.settings.apply(to: &profile)
+      var setup = ReplaySetup(
+        profile: profile, allocator: choice.kind, tracedAllocator: tracedAllocator,
+        tracedDebugFlags: tracedDebugFlags, isFollowing: ungraded(choice) == nil)
+      setup.knownCaches = knownCaches
+      return setup
+    }
+
+    /// What the replay of a choice found.
+    func findings(_ choice: AllocatorChoice, _ setup: ReplaySetup, _ outcome: ReplayOutcome) -> ReplayFindings {
+      ReplayFindings(
+        allocator: choice.kind, variant: choice.variant, tracedAllocator: tracedAllocator,
+        ungraded: ungraded(choice), profile: setup.profile, outcome: outcome)
+    }
   }
 
   /// Replays the trace through the models of `allocators`; the findings are in that order.
@@ -60,31 +78,15 @@ struct ReplayPasses {
     var start = try reconnoitre(try open(), before ?? after)
     let knownCaches = (before ?? after).map { SnapshotCaches.known($0) } ?? []
 
-    var batch = EventBatch()
-    var first = TraceRun(input, environment, reading: try open())
-    var survey = TraceSurvey(
-      profile: start.tracedProfile, pageOffset: start.pageOffset,
-      sharesPages: start.tracedAllocator == .slob, strings: first.strings)
-    while try first.next(&batch) != nil {
-      survey.consume(batch)
-      pages?.survey(batch, strings: first.strings, clock: first.context.clock)
+    var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
+    let survey = try learn(&start, reading: &first) { batch, run in
+      pages?.survey(batch, strings: run.strings, clock: run.context.clock)
     }
-    survey.finish()
-    // Only the whole trace tells all CPUs, if its header doesn't.
-    start.profile.cpuCount = first.profile.cpuCount
-    if start.tracedAllocator == .slub, survey.sawRandomFreelists { start.profile.slub.randomisesFreelist = true }
 
-    let setups = choices.map { choice in
-      var profile = start.profile
-      choice.settings.apply(to: &profile)
-      var setup = ReplaySetup(
-        profile: profile, allocator: choice.kind, tracedAllocator: start.tracedAllocator,
-        tracedDebugFlags: start.tracedDebugFlags, isFollowing: start.ungraded(choice) == nil)
-      setup.knownCaches = knownCaches
-      return setup
-    }
+    let setups = choices.map { start.setup($0, knownCaches: knownCaches) }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
-    var second = TraceRun(input, environment, reading: try open())
+    var batch = EventBatch()
+    var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     try pages?.begin(profile: start.profile, strings: second.strings, trace: input.trace)
     while let parts = try second.next(&batch) {
       pages?.consume(batch, parts, strings: second.strings, clock: second.context.clock)
@@ -96,14 +98,31 @@ struct ReplayPasses {
     let subject = try second.finish(pairing: outcomes.first?.pairing ?? PairingCounts())
     try TraceRun.requireSlabEvents(subject)
     let findings = choices.indices.map { index in
-      var findings = ReplayFindings(
-        allocator: choices[index].kind, variant: choices[index].variant, tracedAllocator: start.tracedAllocator,
-        ungraded: start.ungraded(choices[index]), profile: setups[index].profile, outcome: outcomes[index])
+      var findings = start.findings(choices[index], setups[index], outcomes[index])
       findings.slabInfo = SlabInfoVerification(
         before: before, after: after, outcome: outcomes[index])
       return findings
     }
     return (subject, findings, second.status(subject, environment))
+  }
+
+  /// Reads the whole trace to learn what replays must know before they start, and completes `start`. `also` sees every batch.
+  func learn(
+    _ start: inout Start, reading run: inout TraceRun, also look: (borrowing EventBatch, TraceRun) -> Void
+  ) throws -> TraceSurvey {
+    var survey = TraceSurvey(
+      profile: start.tracedProfile, pageOffset: start.pageOffset, sharesPages: start.tracedAllocator == .slob,
+      strings: run.strings)
+    var batch = EventBatch()
+    while try run.next(&batch) != nil {
+      survey.consume(batch)
+      look(batch, run)
+    }
+    survey.finish()
+    // Only the whole trace tells all CPUs, if its header doesn't.
+    start.profile.cpuCount = run.profile.cpuCount
+    if start.tracedAllocator == .slub, survey.sawRandomFreelists { start.profile.slub.randomisesFreelist = true }
+    return survey
   }
 
   /// Looks at the beginning of a trace.

@@ -9,8 +9,8 @@ import TraceEvents
 /// start, and one that feeds all analyses and models at once.
 struct ReportPasses {
   var replay: ReplayPasses
-  var before: Snapshot?
-  var after: Snapshot?
+  var before: [Snapshot]
+  var after: [Snapshot]
   var symbols: SymbolTable?
 
   private var input: InputOptions { replay.input }
@@ -19,36 +19,25 @@ struct ReportPasses {
   func run() throws -> (WholeReport, ExitStatus) {
     let environment = replay.environment
     let open = environment.openRepeatedly(input.trace)
-    var start = try replay.reconnoitre(try open(), before ?? after)
+    let memoryBefore = before.ofMemory
+    let memoryAfter = after.ofMemory
+    var start = try replay.reconnoitre(try open(), memoryBefore ?? memoryAfter)
 
-    var batch = EventBatch()
-    var first = TraceRun(input, environment, reading: try open())
-    var survey = TraceSurvey(
-      profile: start.tracedProfile, pageOffset: start.pageOffset,
-      sharesPages: start.tracedAllocator == .slob, strings: first.strings)
+    var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
     var frames = FrameSurvey()
-    while try first.next(&batch) != nil {
-      survey.consume(batch)
-      frames.consume(batch)
-    }
-    survey.finish()
-    // Only the whole trace tells all CPUs, if its header doesn't.
-    start.profile.cpuCount = first.profile.cpuCount
-    if start.tracedAllocator == .slub, survey.sawRandomFreelists { start.profile.slub.randomisesFreelist = true }
+    let survey = try replay.learn(&start, reading: &first) { batch, _ in frames.consume(batch) }
     let hasPages = frames.lockedEvents > 0
 
-    let setups = [TracedAllocator.Kind.slub, .slab, .slob].map { allocator in
-      ReplaySetup(
-        profile: start.profile, allocator: allocator, tracedAllocator: start.tracedAllocator,
-        tracedDebugFlags: start.tracedDebugFlags, isFollowing: start.ungraded(AllocatorChoice(allocator)) == nil)
-    }
+    let choices = AllocatorOption.allCases.map { AllocatorChoice($0.kind) }
+    let knownCaches = (memoryBefore ?? memoryAfter).map { SnapshotCaches.known($0) } ?? []
+    let setups = choices.map { start.setup($0, knownCaches: knownCaches) }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     let policy = start.profile.pageAllocator
-    let map = FragmentationStart.map(survey: frames, before: before, after: after, profile: start.profile)
-    var second = TraceRun(input, environment, reading: try open())
+    let map = FragmentationStart.map(survey: frames, before: memoryBefore, after: memoryAfter, profile: start.profile)
+    var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     // Replays look at themselves once a batch: for a short trace batches are small, so that there is something to draw.
     let events = Int(clamping: first.eventCount)
-    batch = EventBatch(capacity: min(max(events / 400, 32), EventBatch.standardCapacity))
+    var batch = EventBatch(capacity: min(max(events / 400, 32), EventBatch.standardCapacity))
     var fragmentation = FragmentationReplay(map: map, policy: policy, strings: second.strings, stacks: second.stacks)
     var pageblocks = PageblockAnalysis(policy: policy)
     var lifetimes = LifetimeAnalysis()
@@ -57,6 +46,9 @@ struct ReportPasses {
     var callSites = WasteAnalysis(grouping: .callSite, pageSize: pageSize)
     var caches = WasteAnalysis(grouping: .cache, pageSize: pageSize)
     var tasks = WasteAnalysis(grouping: .task, pageSize: pageSize)
+    let faults =
+      first.hasEvents(of: [.pageFaultUser, .pageFaultKernel])
+      ? FaultPass(profile: start.profile, strings: second.strings, before: before, after: after) : nil
     while let parts = try second.next(&batch) {
       for part in parts {
         callSites.consume(batch, part, strings: second.strings)
@@ -65,6 +57,7 @@ struct ReportPasses {
         if part.phase == .after { continue }
         lifetimes.consume(batch, part)
         pageUse.consume(batch, part)
+        faults?.consume(batch, rows: part.rows, isInside: part.phase == .inside)
         fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)
         if !hasPages { continue }
         fragmentation.consume(batch, rows: part.rows, isInside: part.phase == .inside)
@@ -81,20 +74,17 @@ struct ReportPasses {
       report.tasks = tasks.finish(strings: second.strings, naming: naming)
       report.lifetimes = lifetimes.finish(strings: second.strings, stacks: second.stacks, symbols: symbols)
       report.comparison = CompareFindings(
-        allocators: zip(setups, fleet.finish()).map { setup, outcome in
-          ReplayFindings(
-            allocator: setup.allocator, tracedAllocator: start.tracedAllocator,
-            ungraded: start.ungraded(AllocatorChoice(setup.allocator)), profile: setup.profile, outcome: outcome)
-        })
+        allocators: zip(choices.indices, fleet.finish()).map { start.findings(choices[$0], setups[$0], $1) })
     }
+    report.faults = faults?.finish()
     if frames.allocationEvents > 0 {
       report.pageUse = pageUse.finish(strings: second.strings, stacks: second.stacks)
     }
     if hasPages {
       report.pageblocks = pageblocks.finish(free: fragmentation.map)
       report.fragmentation = FragmentationFindings(
-        start: FragmentationStart.kind(before: before, after: after), outcome: fragmentation.finish(), policy: policy,
-        after: after)
+        start: FragmentationStart.kind(before: memoryBefore, after: memoryAfter), outcome: fragmentation.finish(),
+        policy: policy, after: memoryAfter)
     }
     return (report, second.status(subject, environment))
   }

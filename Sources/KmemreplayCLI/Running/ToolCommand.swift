@@ -9,3 +9,8 @@ protocol ToolCommand: ParsableCommand {
 extension ToolCommand {
   func run() throws { throw CleanExit.helpRequest(Self.self) }
 }
+
+/// A subcommand whose report has the forms that `OutputOptions` offer.
+protocol ReportingCommand: ToolCommand {
+  var output: OutputOptions { get }
+}

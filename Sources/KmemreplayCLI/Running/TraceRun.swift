@@ -27,11 +27,17 @@ struct TraceRun {
 
   /// Reads a trace that is open: for commands of several passes, which open each with
   /// `CommandEnvironment.openRepeatedly`.
-  init(_ options: InputOptions, _ environment: CommandEnvironment, reading trace: OpenedTrace) {
+  /// `pass` says which of how many passes over the trace this is.
+  init(
+    _ options: InputOptions, _ environment: CommandEnvironment, reading trace: OpenedTrace,
+    pass: (number: Int, count: Int)? = nil
+  ) {
     self.options = options
     self.trace = trace
     cursor = TimeWindowCursor(options.window)
-    progress = ProgressMeter(environment.showsProgress && !options.quiet ? environment.errors : nil)
+    progress = ProgressMeter(
+      environment.showsProgress && !options.quiet ? environment.errors : nil, width: environment.errorStyle.width,
+      pass: pass)
   }
 
   /// The texts behind the identifiers in the events.
@@ -43,6 +49,11 @@ struct TraceRun {
 
   /// The events read so far.
   var eventCount: UInt64 { trace.source.statistics.events }
+
+  /// Whether events of any of some kinds were read so far.
+  func hasEvents(of kinds: [EventKind]) -> Bool {
+    kinds.contains { trace.source.statistics.eventsByKind[Int($0.rawValue)] > 0 }
+  }
 
   /// What is known of the machine so far; complete after the last batch.
   var profile: MachineProfile {

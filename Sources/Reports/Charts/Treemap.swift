@@ -36,8 +36,9 @@ struct Treemap: Chart {
       svg += "<g><title>\(item.name): \(item.text)</title>"
       svg +=
         "<rect class=\"f\(item.colour)\" x=\"\(area.x)\" y=\"\(area.y)\" width=\"\(width)\" height=\"\(height)\" rx=\"2\"/>"
-      let letters = Int((width - 10) / 7.6)
-      if letters >= 5, height >= 18 {
+      let letters = Int((width - 10) / 8.2)
+      // A name cut to a few letters names nothing.
+      if letters >= min(item.name.count, 8), height >= 18 {
         let name = SafeText.shortened(SafeText.printable(item.name), to: letters)
         svg += "<text class=\"on\" x=\"\(area.x + 5)\" y=\"\(area.y + 14)\">\(name)</text>"
         if height >= 34, letters >= item.text.count {

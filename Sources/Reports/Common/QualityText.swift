@@ -11,10 +11,14 @@ public enum QualityText {
 
   /// The section, with its heading.
   public static func section(_ quality: DataQuality) -> String {
-    var text = "Data quality: " + verdict(quality) + "\n"
-    for finding in findings(quality) { text += (finding.isSerious ? "! " : "  ") + finding.text + "\n" }
+    let style = TextStyle.current
+    var text = style.paint("Data quality:", .strong) + " " + verdict(quality) + "\n"
+    for finding in findings(quality) {
+      let line = style.wrapped((finding.isSerious ? "! " : "  ") + finding.text, indent: 4)
+      text += (finding.isSerious ? style.paint(line, .warning) : line) + "\n"
+    }
     for sample in quality.statistics.samples {
-      text += "  " + SafeText.shortened(self.sample(sample), to: 116) + "\n"
+      text += "  " + SafeText.shortened(self.sample(sample), to: min((style.width ?? 118) - 2, 116)) + "\n"
     }
     return text
   }

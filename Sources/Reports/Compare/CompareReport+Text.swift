@@ -25,12 +25,13 @@ extension CompareReport {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + ReportHeading.source(subject) + "\n\n"
+    var text =
+      ReportHeading.text(answer, ReportHeading.source(subject)) + TerminalDrawing.footprints(findings.allocators)
     text += footprintTable.text() + "\n" + pagesTable.text() + "\n"
-    text += trust.map { "  " + $0 + "\n" }.joined() + "\n"
+    text += trust.map { ReportHeading.prose("  " + $0, indent: 4) + "\n" }.joined() + "\n"
     if hasMarks { text += markTable(limit: limit).text() + "\n" }
     text += QualityText.section(subject.quality) + "\n"
-    return text + Self.footing + "\n\n" + nextSteps.text()
+    return text + ReportHeading.footing(Self.footing) + nextSteps.text()
   }
 
   /// The report as GitHub-flavoured Markdown.

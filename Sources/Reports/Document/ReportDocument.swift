@@ -51,6 +51,17 @@ struct ReportTable: Sendable {
 
   mutating func add(_ cells: [ReportCell]) { rows.append(cells) }
 
+  /// Sorts rows by the column with the key, the largest first, texts from A on; rows that are equal stay in their order.
+  mutating func sort(by key: String) {
+    guard isSortable, let column = columns.firstIndex(where: { $0.key == key }) else { return }
+    rows = rows.enumerated().sorted { left, right in
+      let (a, b) = (left.element[column], right.element[column])
+      if let first = a.sort, let second = b.sort, first != second { return first > second }
+      if a.sort == nil, a.exact != b.exact { return a.exact < b.exact }
+      return left.offset < right.offset
+    }.map(\.element)
+  }
+
   /// Puts bars behind the numbers of a column, each as long as its part of the column's largest.
   mutating func addBars(column: Int) {
     let largest = rows.compactMap { $0[column].sort }.max() ?? 0
@@ -124,4 +135,15 @@ struct ReportDocument: Sendable {
 
   /// All tables with rows, in the document's order.
   var tables: [ReportTable] { sections.flatMap(\.tables).filter { !$0.rows.isEmpty } }
+
+  /// Sorts the rows of every table that has a column with the key, the largest first, texts from A on.
+  mutating func sort(by key: String) {
+    for section in sections.indices {
+      for block in sections[section].blocks.indices {
+        guard case .table(var table) = sections[section].blocks[block] else { continue }
+        table.sort(by: key)
+        sections[section].blocks[block] = .table(table)
+      }
+    }
+  }
 }

@@ -24,16 +24,6 @@ struct FaultsDocument: Encodable {
     }
   }
 
-  struct Grade: Encodable {
-    var checked: UInt64
-    var matched: UInt64
-
-    init(_ grade: FaultReplayOutcome.Grade) {
-      checked = grade.checked
-      matched = grade.matched
-    }
-  }
-
   /// Modelled, as its name in the report says.
   struct TLB: Encodable {
     var modelled = true
@@ -104,11 +94,11 @@ struct FaultsDocument: Encodable {
   struct Verification: Encodable {
     var predictedFaults: UInt64
     var inferredFaults: UInt64
-    var frames: Grade
-    var tables: Grade
-    var present: Grade
-    var resident: Grade
-    var fork: Grade
+    var frames: GradeDocument
+    var tables: GradeDocument
+    var present: GradeDocument
+    var resident: GradeDocument
+    var fork: GradeDocument
     var forkTables: Pair
     var unmapsTold: UInt64
     var pid: Int?
@@ -182,9 +172,10 @@ struct FaultsDocument: Encodable {
       Moment(atNanoseconds: $0.atNanoseconds, faults: $0.faults, frames: $0.frames, tables: $0.tables)
     }
     verification = Verification(
-      predictedFaults: outcome.predicted, inferredFaults: outcome.inferred, frames: Grade(outcome.frameGrade),
-      tables: Grade(outcome.tableGrade), present: Grade(outcome.presentGrade), resident: Grade(outcome.residentGrade),
-      fork: Grade(outcome.forkGrade), forkTables: Pair(outcome.forkTables), unmapsTold: outcome.unmapsTold,
+      predictedFaults: outcome.predicted, inferredFaults: outcome.inferred, frames: GradeDocument(outcome.frameGrade),
+      tables: GradeDocument(outcome.tableGrade), present: GradeDocument(outcome.presentGrade),
+      resident: GradeDocument(outcome.residentGrade),
+      fork: GradeDocument(outcome.forkGrade), forkTables: Pair(outcome.forkTables), unmapsTold: outcome.unmapsTold,
       pid: report.findings.pid, start: Self.comparisons(report.findings.before),
       end: Self.comparisons(report.findings.after),
       areas: report.findings.areas.map {

@@ -8,7 +8,7 @@ extension FaultsReport {
     trace shows faults, not accesses, so that misses without a fault are not counted.
     """
 
-  private var startNote: String {
+  var startNote: String {
     let known = outcome.processes.count(where: \.isKnown)
     if known == 0 {
       return
@@ -33,11 +33,11 @@ extension FaultsReport {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + ReportHeading.source(subject) + "\n" + startNote + "\n\n"
+    var text = ReportHeading.text(answer, ReportHeading.source(subject), startNote)
     for section in sections { text += section.table.text() + "\n" }
     text += QualityText.section(subject.quality)
     for line in inferred { text += "  " + line + "\n" }
-    return text + "\n" + Self.footing + "\n\n" + nextSteps.text()
+    return text + "\n" + ReportHeading.footing(Self.footing) + nextSteps.text()
   }
 
   /// The report as GitHub-flavoured Markdown.

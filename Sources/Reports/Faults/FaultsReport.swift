@@ -19,6 +19,12 @@ public struct FaultsReport: Sendable {
   var outcome: FaultReplayOutcome { findings.outcome }
   var pageBytes: Int64 { Int64(findings.profile.pageSize) }
 
+  /// Pages of a process in memory: anonymous ones, files' and shared ones, without those in swap.
+  func residentPages(_ process: FaultReplayOutcome.Process) -> Int {
+    process.resident[ResidentKind.anonymous.rawValue] + process.resident[ResidentKind.file.rawValue]
+      + process.resident[ResidentKind.sharedMemory.rawValue]
+  }
+
   /// What people call a kind of fault.
   static func title(_ kind: FaultKind) -> String {
     switch kind {
@@ -87,10 +93,9 @@ public struct FaultsReport: Sendable {
     for process in outcome.processes.prefix(top ?? 20) {
       var note = process.hasEnded ? "ended" : ""
       if !process.isKnown { note += (note.isEmpty ? "" : ", ") + "mappings inferred" }
-      let resident = process.resident[0] + process.resident[1] + process.resident[3]
       table.add([
         process.name, "\(process.pid)", Units.count(process.tally.faults), Units.count(process.tally.frames.observed),
-        Units.count(process.tally.tables.observed), Units.bytes(Int64(resident) * pageBytes),
+        Units.count(process.tally.tables.observed), Units.bytes(Int64(residentPages(process)) * pageBytes),
         Units.bytes(Int64(process.tables.reduce(0, +)) * pageBytes), note,
       ])
     }

@@ -1,4 +1,5 @@
 import Analysis
+import KernelTypes
 import Replay
 
 extension FragmentationReport {
@@ -42,9 +43,31 @@ extension FragmentationReport {
     return sections
   }
 
+  /// Free pages of each zone over time, and what of them is in blocks of a pageblock or more, for a terminal.
+  private var drawing: String {
+    let style = TextStyle.current
+    guard style.drawsBars, outcome.timeline.count > 1 else { return "" }
+    let rows = findings.zones.indices.flatMap { span -> [TerminalDrawing.Row] in
+      let orders = outcome.end.freeBlocks[span].count
+      let block = min(findings.policy.pageblockOrder, orders - 1)
+      func pages(_ orders: Range<Int>) -> [Double] {
+        outcome.timeline.map { moment in
+          orders.reduce(0.0) { $0 + Double(moment.freeBlocks[span][$1]) * Double(UInt64(1) << UInt64($1)) }
+        }
+      }
+      let all = pages(0..<orders)
+      if all.allSatisfy({ $0 == 0 }) { return [] }
+      return [
+        .init(name: zoneName(span), values: all, unit: .count),
+        .init(name: "  in blocks of order \(block) and above", values: pages(block..<orders), unit: .count),
+      ]
+    }
+    return TerminalDrawing.overTime("Free pages over time", rows)
+  }
+
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + ReportHeading.source(subject) + "\n" + startNote + "\n\n"
+    var text = ReportHeading.text(answer, ReportHeading.source(subject), startNote) + drawing
     for section in sections {
       text += section.table.text()
       if !section.note.isEmpty { text += "  " + section.note + "\n" }
@@ -52,7 +75,7 @@ extension FragmentationReport {
     }
     text += QualityText.section(subject.quality)
     for line in inferred { text += "  " + line + "\n" }
-    return text + "\n" + Self.footing + "\n\n" + nextSteps.text()
+    return text + "\n" + ReportHeading.footing(Self.footing) + nextSteps.text()
   }
 
   /// The report as GitHub-flavoured Markdown.

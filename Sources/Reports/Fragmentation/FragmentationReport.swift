@@ -10,9 +10,12 @@ public struct FragmentationReport: Sendable {
   /// The most rows of a table; `nil` leaves it to the format.
   public var top: Int?
 
-  public init(subject: ReportSubject, findings: FragmentationFindings, top: Int? = nil) {
+  public init(
+    subject: ReportSubject, findings: FragmentationFindings, top: Int? = nil, order: BreakerOrder = .count
+  ) {
     self.subject = subject
     self.findings = findings
+    self.findings.outcome.breakers = order.sorted(findings.outcome.breakers)
     self.top = top
   }
 
@@ -100,7 +103,7 @@ public struct FragmentationReport: Sendable {
   var stealTable: TextTable {
     var table = TextTable([
       .init("Fallback: wanted", isNumber: false), .init("Taken from", isNumber: false), .init("Times"),
-      .init("", isNumber: false, limit: 80),
+      .init("", isNumber: false, limit: 80, isMinor: true),
     ])
     for steal in outcome.steals.prefix(top ?? 12) {
       var effect = steal.key.isFragmenting ? "two types share a pageblock" : "a whole pageblock or more"

@@ -77,7 +77,7 @@ public struct DifferenceReport: Sendable {
 
   /// The comparison for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n"
+    var text = TextStyle.current.paint(ReportHeading.prose(answer, indent: 2), .strong) + "\n"
     if !sumTable.rows.isEmpty { text += "\n" + sumTable.text() }
     for group in groups { text += "\n" + groupTable(group).text() }
     return text + "\n" + Self.footing + "\n"

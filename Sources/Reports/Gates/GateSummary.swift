@@ -25,8 +25,11 @@ public struct GateSummary: Sendable {
 
   /// A line for each threshold.
   public func text() -> String {
-    outcomes.map { outcome in
-      "kmemreplay: \(Self.word(outcome)): \(SafeText.printable(outcome.message)) (--fail-on '\(SafeText.printable(outcome.threshold.text))')\n"
+    let style = TextStyle.current
+    return outcomes.map { outcome in
+      let word = style.paint(Self.word(outcome), outcome.verdict == .kept ? .good : .bad)
+      return
+        "kmemreplay: \(word): \(SafeText.printable(outcome.message)) (--fail-on '\(SafeText.printable(outcome.threshold.text))')\n"
     }.joined()
   }
 

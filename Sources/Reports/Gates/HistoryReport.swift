@@ -30,17 +30,7 @@ public struct HistoryReport: Sendable {
   private var name: String { FieldPath(figure)?.lastName ?? figure }
 
   /// A character for each run, as high as its figure between the lowest and the highest.
-  var sparkline: String {
-    let values = entries.compactMap(\.value)
-    guard let least = values.min(), let most = values.max() else { return "" }
-    let steps = Array("▁▂▃▄▅▆▇█")
-    return String(
-      entries.map { entry -> Character in
-        guard let value = entry.value else { return " " }
-        if most == least { return steps[3] }
-        return steps[min(Int((value - least) / (most - least) * 8), 7)]
-      })
-  }
+  var sparkline: String { Sparkline.line(entries.map(\.value)) }
 
   private var answer: String {
     let values = entries.compactMap(\.value)
@@ -80,7 +70,10 @@ public struct HistoryReport: Sendable {
   }
 
   /// The trend for people at a terminal.
-  public func text() -> String { answer + "\n  " + sparkline + "\n\n" + table.text() }
+  public func text() -> String {
+    let style = TextStyle.current
+    return style.paint(answer, .strong) + "\n  " + style.paint(sparkline, .accent) + "\n\n" + table.text()
+  }
 
   /// The trend as GitHub-flavoured Markdown.
   public func markdown() -> String {

@@ -48,7 +48,8 @@ struct HTMLRenderer {
 
   private func body(_ document: ReportDocument) -> HTML {
     var html: HTML = "<a class=\"skip\" href=\"#main\">Skip to the answers</a>\n<header>\n<div>"
-    html += "<h1>\(shortened(document.title))</h1>\n<p class=\"source\">\(document.source)</p></div>\n"
+    html +=
+      "<h1>\(shortened(document.title))</h1>\n<p class=\"source\">\(SafeText.unbroken(document.source))</p></div>\n"
     html += "<button id=\"theme\" type=\"button\" hidden>Theme: auto</button>\n</header>\n"
     html += "<nav aria-label=\"Sections\"><ul>"
     for section in document.sections { html += "<li><a href=\"#\(section.id)\">\(section.title)</a></li>" }
@@ -59,7 +60,8 @@ struct HTMLRenderer {
     var figures = 0
     for section in document.sections {
       html += "<section id=\"\(section.id)\" aria-labelledby=\"\(section.id)-h\">\n"
-      html += "<h2 id=\"\(section.id)-h\">\(section.title)</h2>\n<p class=\"lead\">\(section.lead)</p>\n"
+      html +=
+        "<h2 id=\"\(section.id)-h\">\(section.title)</h2>\n<p class=\"lead\">\(SafeText.unbroken(section.lead))</p>\n"
       for block in section.blocks { html += self.block(block, &figures) }
       html += "</section>\n"
     }
@@ -83,7 +85,7 @@ struct HTMLRenderer {
     let style = answer.value.count > 12 ? "value words" : "value"
     var html: HTML = "<article class=\"answer\">\n<h2>\(answer.question)</h2>\n"
     html += "<p class=\"\(style)\">\(shortened(answer.value)) \(Self.badge(answer.provenance))</p>\n"
-    html += "<p>\(answer.sentence)</p>\n"
+    html += "<p>\(SafeText.unbroken(answer.sentence))</p>\n"
     if !answer.evidence.isEmpty {
       html += "<ul>"
       for item in answer.evidence {
@@ -104,7 +106,7 @@ struct HTMLRenderer {
       for figure in all {
         html += "<div class=\"figure\" title=\"\(figure.meaning)\"><dt>\(figure.title)</dt>"
         html += "<dd><span class=\"value\">\(figure.value)</span> \(Self.badge(figure.provenance))"
-        html += "<div class=\"meaning\">\(figure.meaning)</div></dd></div>"
+        html += "<div class=\"meaning\">\(SafeText.unbroken(figure.meaning))</div></dd></div>"
       }
       return html + "</dl>\n"
     case .table(let table): return table.rows.isEmpty ? "" : self.table(table)
@@ -176,7 +178,7 @@ struct HTMLRenderer {
   private func chart(_ chart: any Chart, number: Int) -> HTML {
     let size = chart.size
     var html: HTML = "<figure>\n<figcaption>\(chart.title) \(Self.badge(chart.provenance))</figcaption>\n"
-    html += "<p class=\"summary\">\(chart.summary)</p>\n"
+    html += "<p class=\"summary\">\(SafeText.unbroken(chart.summary))</p>\n"
     if !chart.legend.isEmpty {
       html += "<ul class=\"legend\">"
       for item in chart.legend { html += "<li><i class=\"\(item.swatch)\"></i>\(shortened(item.name))</li>" }

@@ -27,7 +27,7 @@ struct ReportPalette: Sendable {
     page: "#111418", surface: "#1a1e24", line: "#343b46", text: "#e8ebf0", quiet: "#a3adbb", accent: "#7db4f5",
     onChart: "#111418",
     series: ["#6ba7f0", "#eb9c4d", "#5bc48b", "#b695f2", "#f2808f", "#4dc0cb", "#c7a17c", "#98a2b0"],
-    scale: ["#2a313b", "#5a4a26", "#8a6526", "#b97a2c", "#e08a4a", "#f5a38a"])
+    scale: ["#303a48", "#5a4a26", "#8a6526", "#b97a2c", "#e08a4a", "#f5a38a"])
 
   /// The palette as CSS variables.
   var variables: String {

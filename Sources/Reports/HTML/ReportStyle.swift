@@ -45,7 +45,7 @@ enum ReportStyle {
   private static let parts = """
     .answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(16.5rem,1fr));gap:.9rem;margin-top:1.2rem}
     .answer{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem;display:flex;flex-direction:column}
-    .answer h2{font-size:.85rem;font-weight:600;color:var(--quiet);margin:0}
+    .answer h2{font-size:.82rem;font-weight:600;color:var(--quiet);margin:0}
     .answer .value{font-size:1.7rem;line-height:1.2;font-weight:650;letter-spacing:-.02em;margin:.25rem 0;overflow-wrap:anywhere}
     .answer .value.words{font-size:1.15rem;letter-spacing:-.01em}
     .answer p{margin:.1rem 0 .5rem;font-size:.9rem}

@@ -49,6 +49,7 @@ extension InfoReport {
   private func table(_ title: String, _ counts: [(name: String, count: UInt64)]) -> TextTable {
     var table = TextTable([.init(title, isNumber: false), .init("events")])
     for (name, count) in counts { table.add([name, Units.count(count)]) }
+    table.addBars(column: 1, counts.map { Double($0.count) })
     return table
   }
 
@@ -110,9 +111,9 @@ extension InfoReport {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + ReportHeading.source(subject) + "\n\n"
+    var text = ReportHeading.text(answer, ReportHeading.source(subject))
     text += facts.textWithoutTitles() + "\n"
-    for section in sections() { text += section.title + "\n" + section.table.text() + "\n" }
+    for section in sections() { text += ReportHeading.section(section.title) + section.table.text() + "\n" }
     text += QualityText.section(subject.quality) + "\n"
     return text + nextSteps.text()
   }

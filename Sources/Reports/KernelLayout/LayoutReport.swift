@@ -64,7 +64,7 @@ public struct LayoutReport: Sendable {
   /// The report for people at a terminal.
   public func text() -> String {
     var text = SnapshotReport.wrapped(answer, first: "") + "\n"
-    for section in sections { text += section.title + "\n" + section.table.text() + "\n" }
+    for section in sections { text += ReportHeading.section(section.title) + section.table.text() + "\n" }
     for line in sentences { text += SnapshotReport.wrapped(line) }
     for note in notes { text += SnapshotReport.wrapped(note, first: "  note: ") }
     return text

@@ -24,6 +24,23 @@ public enum SafeText {
     return text.prefix(head) + "…" + text.suffix(width - 1 - head)
   }
 
+  /// A sentence in which no line begins with a unit: `35.10 %` and `1.5 MiB` stay in one piece.
+  static func unbroken(_ sentence: String) -> String {
+    var text = ""
+    var last: Substring?
+    for word in sentence.split(separator: " ", omittingEmptySubsequences: false) {
+      if let last {
+        let isUnit = units.contains(String(word.prefix { $0.isLetter || $0 == "%" })) && last.last?.isNumber == true
+        text += isUnit ? "\u{A0}" : " "
+      }
+      text += word
+      last = word
+    }
+    return text
+  }
+
+  private static let units: Set<String> = ["%", "B", "KiB", "MiB", "GiB", "TiB", "s", "ms", "µs"]
+
   /// Keeps a text from being taken as Markdown table syntax.
   public static func markdown(_ text: String) -> String {
     var escaped = ""

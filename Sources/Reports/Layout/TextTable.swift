@@ -6,16 +6,21 @@ public struct TextTable: Sendable {
     public var isNumber: Bool
     /// The most characters a cell has in text output; longer ones are shortened in the middle.
     public var limit: Int
+    /// Whether a narrow terminal may leave it out.
+    public var isMinor: Bool
 
-    public init(_ title: String, isNumber: Bool = true, limit: Int = 44) {
+    public init(_ title: String, isNumber: Bool = true, limit: Int = 44, isMinor: Bool = false) {
       self.title = title
       self.isNumber = isNumber
       self.limit = limit
+      self.isMinor = isMinor
     }
   }
 
   public var columns: [Column]
   public private(set) var rows: [[String]] = []
+  /// For columns with bars: each row's part of the largest (0 to 1).
+  private(set) var shares: [Int: [Double]] = [:]
 
   public init(_ columns: [Column]) { self.columns = columns }
 
@@ -24,29 +29,18 @@ public struct TextTable: Sendable {
     rows.append(cells + Array(repeating: "", count: max(columns.count - cells.count, 0)))
   }
 
-  /// The table as lines of text, each indented by two spaces.
-  public func text() -> String { lines(withTitles: true) }
+  /// Draws a bar behind each cell of a column where text has bars; `values` has a number for each row.
+  mutating func addBars(column: Int, _ values: [Double]) {
+    let largest = values.max() ?? 0
+    if largest <= 0 || values.count != rows.count { return }
+    shares[column] = values.map { max($0, 0) / largest }
+  }
+
+  /// The table as lines of text, each indented by two spaces, as wide as the terminal allows.
+  public func text() -> String { TextTableLayout(self, TextStyle.current, withTitles: true).text() }
 
   /// The rows alone as lines of text.
-  public func textWithoutTitles() -> String { lines(withTitles: false) }
-
-  private func lines(withTitles: Bool) -> String {
-    let cells = rows.map { row in
-      zip(row, columns).map { SafeText.shortened(SafeText.printable($0), to: $1.limit) }
-    }
-    let widths = columns.indices.map { column in
-      cells.reduce(columns[column].title.count) { max($0, $1[column].count) }
-    }
-    return ((withTitles ? [columns.map(\.title)] : []) + cells).map { row in
-      var line = "  "
-      for (index, cell) in row.enumerated() {
-        let padding = String(repeating: " ", count: widths[index] - cell.count)
-        line += (index > 0 ? "  " : "") + (columns[index].isNumber ? padding + cell : cell + padding)
-      }
-      while line.last == " " { line.removeLast() }
-      return line + "\n"
-    }.joined()
-  }
+  public func textWithoutTitles() -> String { TextTableLayout(self, TextStyle.current, withTitles: false).text() }
 
   /// The table in GitHub-flavoured Markdown; nothing is shortened.
   public func markdown() -> String {

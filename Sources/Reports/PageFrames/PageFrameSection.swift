@@ -133,16 +133,6 @@ struct PageFrameSection {
 
 /// The JSON of a prediction of page frames.
 struct PageFrameDocument: Encodable {
-  struct GradeDocument: Encodable {
-    var checked: UInt64
-    var matched: UInt64
-
-    init(_ grade: Grade) {
-      checked = grade.checked
-      matched = grade.matched
-    }
-  }
-
   struct Pressure: Encodable {
     var kswapdWakeups: GradeDocument
     var kswapdWakeupsInModelOnly: UInt64

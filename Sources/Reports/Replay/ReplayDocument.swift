@@ -4,16 +4,6 @@ import Replay
 
 /// The JSON of `replay`: exact integers, times in nanoseconds after the first event.
 struct ReplayDocument: Encodable {
-  struct GradeDocument: Encodable {
-    var checked: UInt64
-    var matched: UInt64
-
-    init(_ grade: Grade) {
-      checked = grade.checked
-      matched = grade.matched
-    }
-  }
-
   struct SlabWaste: Encodable {
     var freeSlots: UInt64
     var padding: UInt64

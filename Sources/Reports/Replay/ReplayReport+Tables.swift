@@ -8,7 +8,8 @@ extension ReplayReport {
     let figures = outcome.end.modelled
     let total = findings.slabBytes(figures)
     var table = TextTable([
-      .init("At the end", isNumber: false), .init("Bytes"), .init("Share"), .init("", isNumber: false, limit: 70),
+      .init("At the end", isNumber: false), .init("Bytes"), .init("Share"),
+      .init("", isNumber: false, limit: 70, isMinor: true),
     ])
     func add(_ name: String, _ bytes: UInt64, _ meaning: String) {
       let share = total == 0 ? 0 : Double(bytes) / Double(total) * 100
@@ -28,7 +29,8 @@ extension ReplayReport {
   /// The model on its own beside what the trace shows.
   var pagesTable: TextTable {
     var table = TextTable([
-      .init("", isNumber: false), .init("Modelled"), .init("Observed"), .init("", isNumber: false, limit: 70),
+      .init("", isNumber: false), .init("Modelled"), .init("Observed"),
+      .init("", isNumber: false, limit: 70, isMinor: true),
     ])
     func text(_ count: UInt64?) -> String { count.map { Units.count($0) } ?? "-" }
     table.add([
@@ -53,7 +55,7 @@ extension ReplayReport {
   func verificationTable(_ grades: FollowGrades) -> TextTable {
     var table = TextTable([
       .init("Model against trace", isNumber: false), .init("Right"), .init("Of"), .init("Share"),
-      .init("", isNumber: false, limit: 80),
+      .init("", isNumber: false, limit: 80, isMinor: true),
     ])
     func add(_ name: String, _ grade: Grade, _ meaning: String) {
       if grade.checked == 0 { return }
@@ -113,7 +115,8 @@ extension ReplayReport {
   func cacheTable(limit: Int?) -> TextTable {
     let graded = outcome.grades != nil
     var columns: [TextTable.Column] = [
-      .init("Cache", isNumber: false), .init("Slot"), .init("Order"), .init("Slots"), .init("Slabs"), .init("Pages"),
+      .init("Cache", isNumber: false), .init("Slot", isMinor: true), .init("Order", isMinor: true),
+      .init("Slots", isMinor: true), .init("Slabs", isMinor: true), .init("Pages"),
       .init("Live"), .init("Object waste"), .init("Free slots"),
     ]
     if graded { columns.append(.init(outcome.grades?.isOfSlabs == true ? "Slabs right" : "Addresses right")) }
@@ -130,6 +133,7 @@ extension ReplayReport {
       }
       table.add(cells)
     }
+    table.addBars(column: 5, outcome.caches.prefix(limit ?? .max).map { Double($0.slabPages) })
     return table
   }
 

@@ -26,7 +26,7 @@ extension ReplayReport {
   }
 
   private func cacheHeading(_ limit: Int) -> String {
-    var text = "Caches of the model, most pages first"
+    var text = "Caches of the model, \(order.words)"
     if outcome.caches.count > limit {
       text += " (\(Units.count(limit)) of \(Units.count(outcome.caches.count)); --top N shows more)"
     }
@@ -59,20 +59,23 @@ extension ReplayReport {
   /// The report for people at a terminal.
   public func text() -> String {
     let limit = top ?? Self.standardTop
-    var text = answer + "\n" + ReportHeading.source(subject) + "\n" + modelLine + "\n\n"
+    var text = ReportHeading.text(answer, ReportHeading.source(subject), modelLine)
+    text += TerminalDrawing.footprints([findings])
     text += footprintTable.text() + "\n" + pagesTable.text() + "\n"
     if let grades = outcome.grades {
       text += verificationTable(grades).text() + "\n"
       let misses = missTable(grades)
       if !misses.rows.isEmpty { text += misses.text() + "\n" }
     }
-    if let note = ungradedNote { text += note + "\n\n" }
+    if let note = ungradedNote { text += ReportHeading.prose(note) + "\n\n" }
     if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).text() + "\n" }
     if let pages = pageFrames.map({ PageFrameSection(findings: $0) }) { text += pages.text() + "\n" }
-    text += cacheHeading(limit) + "\n" + cacheTable(limit: limit).text() + "\n"
-    if !outcome.marks.isEmpty { text += markHeading + "\n" + markTable(limit: Self.standardMarks).text() + "\n" }
+    text += ReportHeading.section(cacheHeading(limit)) + cacheTable(limit: limit).text() + "\n"
+    if !outcome.marks.isEmpty {
+      text += ReportHeading.section(markHeading) + markTable(limit: Self.standardMarks).text() + "\n"
+    }
     text += QualityText.section(subject.quality) + "\n"
-    return text + Self.footing + "\n\n" + nextSteps.text()
+    return text + ReportHeading.footing(Self.footing) + nextSteps.text()
   }
 
   /// The report as GitHub-flavoured Markdown.

@@ -11,10 +11,14 @@ public struct ReplayReport: Sendable {
   /// What a model that chooses page frames makes of the trace, if it was asked.
   public var pageFrames: PageFrameFindings?
 
-  public init(subject: ReportSubject, findings: ReplayFindings, top: Int? = nil) {
+  let order: CacheOrder
+
+  public init(subject: ReportSubject, findings: ReplayFindings, top: Int? = nil, order: CacheOrder = .pages) {
     self.subject = subject
     self.findings = findings
+    self.findings.outcome.caches = order.sorted(findings.outcome.caches)
     self.top = top
+    self.order = order
   }
 
   var outcome: ReplayOutcome { findings.outcome }

@@ -74,8 +74,8 @@ public struct SnapshotDifferenceReport: Sendable {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + names + "\n\n"
-    for section in sections { text += section.title + "\n" + section.table.text() + "\n" }
+    var text = ReportHeading.text(answer, names)
+    for section in sections { text += ReportHeading.section(section.title) + section.table.text() + "\n" }
     for report in [before, after].map({ SnapshotReport(findings: $0) }) {
       for note in report.fileNotes where note.isSerious { text += SnapshotReport.wrapped(note.text, first: "! ") }
     }

@@ -4,13 +4,15 @@ import ProcSnapshots
 extension SnapshotReport {
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + source + "\n\n"
+    var text = ReportHeading.text(answer, source)
     if !findings.advice.sentences.isEmpty {
-      text += "What would happen now\n"
+      text += ReportHeading.section("What would happen now")
       for sentence in findings.advice.sentences { text += Self.wrapped(sentence) }
       text += "\n"
     }
-    for section in sections(withSentences: false) { text += section.title + "\n" + section.table.text() + "\n" }
+    for section in sections(withSentences: false) {
+      text += ReportHeading.section(section.title) + section.table.text() + "\n"
+    }
     text += disagreementText + knobText
     text += "Files: \(Units.count(snapshot.present.count)) used\n"
     for note in fileNotes { text += Self.wrapped(note.text, first: note.isSerious ? "! " : "  ") }
@@ -30,13 +32,13 @@ extension SnapshotReport {
         text += "found \(Units.count(check.found)) \(unit)\n"
       }
     }
-    return text.isEmpty ? "" : "Disagreements\n" + text + "\n"
+    return text.isEmpty ? "" : ReportHeading.section("Disagreements") + text + "\n"
   }
 
   /// Settings with their sentences under them.
   private var knobText: String {
     if findings.knobs.isEmpty { return "" }
-    var text = "Settings (/proc/sys/vm; * is not the default)\n"
+    var text = ReportHeading.section("Settings (/proc/sys/vm; * is not the default)")
     for knob in findings.knobs {
       let value = SafeText.printable(knob.name + " = " + knob.value)
       text += (knob.isChanged ? "* " : "  ") + SafeText.shortened(value, to: 76)
@@ -51,7 +53,8 @@ extension SnapshotReport {
   }
 
   /// A sentence in lines that fit a terminal.
-  static func wrapped(_ sentence: String, first: String = "  ", width: Int = 116) -> String {
+  static func wrapped(_ sentence: String, first: String = "  ") -> String {
+    let width = max(min(TextStyle.current.width ?? 116, 116), 40)
     var text = ""
     var line = first
     let indent = String(repeating: " ", count: first.count + 2)

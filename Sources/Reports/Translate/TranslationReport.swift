@@ -188,7 +188,7 @@ public struct TranslationReport: Sendable {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + sourceLine + "\n\n"
+    var text = ReportHeading.text(answer, sourceLine)
     if !findings.steps.isEmpty { text += stepTable.text() + "\n" + bitTable.text() + "\n" }
     for fact in facts { text += fact + "\n" }
     return text + (facts.isEmpty ? "" : "\n") + quality + "\n"

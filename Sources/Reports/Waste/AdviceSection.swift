@@ -44,7 +44,7 @@ struct AdviceSection {
     if findings.savings.isEmpty {
       return "What would help: no size is common enough for a class or a cache of its own.\n"
     }
-    return heading + "\n" + table.text() + "  " + note + "\n"
+    return ReportHeading.section(heading) + table.text() + ReportHeading.prose("  " + note, indent: 2) + "\n"
   }
 
   func markdown() -> String {
@@ -56,6 +56,8 @@ struct AdviceSection {
 
   /// One change, as JSON.
   struct Entry: Encodable {
+    /// What thresholds call it: `kmalloc-448`, or the call site that gets a cache.
+    var name: String
     var change: String
     var bytes: Int
     var callSite: String?
@@ -63,27 +65,38 @@ struct AdviceSection {
     var savedObjectBytes: Int64
     var savedPages: Int64
     var savedPeakPages: Int64
+    /// Bytes of the pages saved at the end, and at the peak.
+    var savedBytes: Int64
+    var savedPeakBytes: Int64
   }
 
   struct Document: Encodable {
     var allocator: String
     var slabPages: UInt64
     var peakSlabPages: UInt64
+    /// The change that saves most pages at the end.
+    var best: Entry?
     var changes: [Entry]
   }
 
   var document: Document {
-    Document(
+    let entries = findings.savings.map(entry)
+    return Document(
       allocator: findings.allocator.rawValue, slabPages: findings.endPages, peakSlabPages: findings.peakPages,
-      changes: findings.savings.map { saving in
-        let (change, bytes) =
-          switch saving.change.kind {
-          case .kmallocClass(let bytes): ("kmalloc-class", bytes)
-          case .ownCache(_, let bytes): ("own-cache", bytes)
-          }
-        return Entry(
-          change: change, bytes: bytes, callSite: saving.callSite, expectedBytes: saving.change.expectedBytes,
-          savedObjectBytes: saving.objectBytes, savedPages: saving.endPages, savedPeakPages: saving.peakPages)
-      })
+      best: entries.first, changes: entries)
+  }
+
+  private func entry(_ saving: SimulatedSaving) -> Entry {
+    let (name, change, bytes) =
+      switch saving.change.kind {
+      case .kmallocClass(let bytes): ("kmalloc-\(bytes)", "kmalloc-class", bytes)
+      case .ownCache(_, let bytes): (saving.callSite ?? "", "own-cache", bytes)
+      }
+    let pageSize = Int64(findings.pageSize)
+    return Entry(
+      name: name, change: change, bytes: bytes, callSite: saving.callSite,
+      expectedBytes: saving.change.expectedBytes, savedObjectBytes: saving.objectBytes, savedPages: saving.endPages,
+      savedPeakPages: saving.peakPages, savedBytes: saving.endPages * pageSize,
+      savedPeakBytes: saving.peakPages * pageSize)
   }
 }

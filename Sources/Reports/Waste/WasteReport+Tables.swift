@@ -28,7 +28,7 @@ extension WasteReport {
   var sums: TextTable {
     var table = TextTable([
       .init("", isNumber: false), .init("objects"), .init("requested"), .init("allocated"), .init("wasted"),
-      .init("wasted %"), .init("when", isNumber: false, limit: 60),
+      .init("wasted %"), .init("when", isNumber: false, limit: 60, isMinor: true),
     ])
     func add(_ name: String, _ amount: Amount, _ when: String) { table.add([name] + Self.cells(amount) + [when]) }
     add("live at the end", result.live, moment(result.endTime))
@@ -47,12 +47,28 @@ extension WasteReport {
     ]
   }
 
+  /// The column of the figure that the groups are ordered by.
+  private var barColumn: Int {
+    switch order {
+    case .objects: 1
+    case .allocated: 2
+    case .live: 3
+    case .percent: 4
+    case .peak: 5
+    case .total: 6
+    case .allocations: 7
+    }
+  }
+
   /// The groups, with the same units as people read them.
   func groupTable(_ groups: [WasteResult.Group]) -> TextTable {
     var table = TextTable([
       .init(result.grouping.title, isNumber: false, limit: 38), .init("live"), .init("allocated"), .init("wasted"),
-      .init("%"), .init("peak wasted"), .init("total wasted"), .init("total"),
+      .init("%"), .init("peak wasted", isMinor: true), .init("total wasted", isMinor: true),
+      .init("total", isMinor: true),
     ])
+    // What the rows are sorted by is seldom left out.
+    for index in table.columns.indices where index == barColumn { table.columns[index].isMinor = false }
     for group in groups {
       table.add([
         (group.isWrapper ? "* " : "") + (group.symbol ?? group.key), Units.count(group.live.objects),
@@ -61,6 +77,7 @@ extension WasteReport {
         Units.bytes(group.peak.wastedBytes), Units.bytes(group.total.wastedBytes), Units.count(group.total.objects),
       ])
     }
+    table.addBars(column: barColumn, groups.map(order.value))
     return table
   }
 

@@ -6,13 +6,7 @@ extension WasteReport {
 
   private var groupHeading: String {
     let shown = shownGroups(standard: Self.standardTop).count
-    let order =
-      switch self.order {
-      case .live: "most waste at the end first"
-      case .peak: "most waste at the peak first"
-      case .total: "most waste in total first"
-      }
-    var text = "By \(result.grouping.title), \(order)"
+    var text = "By \(result.grouping.title), \(order.words)"
     if shown < result.groups.count {
       text += " (\(Units.count(shown)) of \(Units.count(result.groups.count)); --top N shows more)"
     }
@@ -29,18 +23,18 @@ extension WasteReport {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = answer + "\n" + ReportHeading.source(subject) + "\n\n"
+    var text = ReportHeading.text(answer, ReportHeading.source(subject))
     text += sums.text() + "\n"
-    text += groupHeading + "\n" + groupTable(shownGroups(standard: Self.standardTop)).text()
+    text += ReportHeading.section(groupHeading) + groupTable(shownGroups(standard: Self.standardTop)).text()
     text += wrapperNote(shownGroups(standard: Self.standardTop)) + "\n"
-    if !hint.isEmpty { text += hint + "\n\n" }
+    if !hint.isEmpty { text += ReportHeading.prose(hint, indent: 2) + "\n\n" }
     if let advice { text += AdviceSection(findings: advice).text() + "\n" }
     if !result.marks.isEmpty {
-      text += "At the trace's markers\(marksNote(limit: 40))\n" + markTable(limit: 40).text() + "\n"
+      text +=
+        ReportHeading.section("At the trace's markers\(marksNote(limit: 40))") + markTable(limit: 40).text() + "\n"
     }
     text += QualityText.section(subject.quality) + "\n"
-    text += Self.footing + familyNote + "\n\n"
-    return text + nextSteps.text()
+    return text + ReportHeading.footing(Self.footing + familyNote) + nextSteps.text()
   }
 
   private func marksNote(limit: Int) -> String {

@@ -9,6 +9,48 @@ public enum WasteOrder: String, CaseIterable, Sendable {
   case peak
   /// By bytes wasted in total.
   case total
+  /// By the wasted part of what is allocated at the end.
+  case percent
+  /// By bytes allocated at the end.
+  case allocated
+  /// By objects live at the end.
+  case objects
+  /// By allocations in total: who asks most often.
+  case allocations
+
+  /// What a group is ordered by.
+  func value(_ group: WasteResult.Group) -> Double {
+    switch self {
+    case .live: Double(group.live.wastedBytes)
+    case .peak: Double(group.peak.wastedBytes)
+    case .total: Double(group.total.wastedBytes)
+    case .percent: group.live.wastedPercent
+    case .allocated: Double(group.live.allocatedBytes)
+    case .objects: Double(group.live.objects)
+    case .allocations: Double(group.total.objects)
+    }
+  }
+
+  /// What stands in a heading: `most waste at the end first`.
+  var words: String {
+    switch self {
+    case .live: "most waste at the end first"
+    case .peak: "most waste at the peak first"
+    case .total: "most waste in total first"
+    case .percent: "largest wasted part first"
+    case .allocated: "most bytes at the end first"
+    case .objects: "most objects at the end first"
+    case .allocations: "most allocations first"
+    }
+  }
+
+  /// Whether it looks at more than what is left at the end.
+  public var isOverTime: Bool {
+    switch self {
+    case .peak, .total, .allocations: true
+    case .live, .percent, .allocated, .objects: false
+    }
+  }
 }
 
 /// The answer of `waste` with what its reports need to know.
@@ -30,15 +72,8 @@ public struct WasteReport: Sendable {
 
   /// All groups in the order asked for; the result has them by live waste, then by key.
   var orderedGroups: [WasteResult.Group] {
-    func waste(_ group: WasteResult.Group) -> Int64 {
-      switch order {
-      case .live: group.live.wastedBytes
-      case .peak: group.peak.wastedBytes
-      case .total: group.total.wastedBytes
-      }
-    }
     if order == .live { return result.groups }
-    return result.groups.sorted { (waste($1), $0.key) < (waste($0), $1.key) }
+    return result.groups.sorted { (order.value($1), $0.key) < (order.value($0), $1.key) }
   }
 
   /// The groups to show when a reader did not say how many.

@@ -30,6 +30,8 @@ struct WholeDocument: Encodable {
   var pageblocks: PageblockDocument?
   var lifetimes: LifetimeDocument?
   var pages: PageUseDocument?
+  var faults: FaultsDocument?
+  var history: [HistoryTrendsDocument]?
   var snapshots: [String: SnapshotDocument]?
 
   init(_ report: WholeReport) {
@@ -54,6 +56,7 @@ struct WholeDocument: Encodable {
       compare = report.comparison.map {
         CompareDocument(CompareReport(subject: subject, findings: $0, top: report.top))
       }
+      faults = report.faults.map { FaultsDocument(FaultsReport(subject: subject, findings: $0, top: report.top)) }
       frag = report.fragmentation.map {
         FragmentationDocument(FragmentationReport(subject: subject, findings: $0, top: report.top))
       }
@@ -63,6 +66,7 @@ struct WholeDocument: Encodable {
     }
     pages = report.pageUse.map { PageUseDocument($0, top: report.top) }
     lifetimes = report.lifetimes.map { LifetimeDocument($0, top: report.top) }
+    if !report.history.isEmpty { history = report.history.map(HistoryTrendsDocument.init) }
     if !report.snapshots.isEmpty {
       snapshots = Dictionary(
         report.snapshots.map { ($0.role, SnapshotDocument(SnapshotReport(findings: $0.findings, top: report.top))) },

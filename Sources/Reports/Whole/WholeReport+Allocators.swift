@@ -49,6 +49,8 @@ extension WholeReport {
       [
         .name("Cache", "cache", "The slab cache; kmalloc size classes are caches too."),
         .modelled("Slab memory", "slabBytes", "Bytes of the pages that the cache's slabs take at the end."),
+        .modelled(
+          "Wasted", "wastedBytes", "Bytes of these pages that nobody asked for: free slots, padding, object waste."),
         .modelled("Slabs", "slabs", "Slabs at the end."), .modelled("Order", "slabOrder", "A slab is 2ⁿ pages."),
         .modelled("Slot", "slotSize", "Bytes from one object to the next."),
         .observed("Live", "liveObjects", "Objects in use at the end whose allocation is in the trace."),
@@ -61,14 +63,14 @@ extension WholeReport {
     for cache in own.outcome.caches {
       let slots = cache.slabs * cache.slotsPerSlab
       table.add([
-        .text(cache.name), .bytes(cache.slabPages * UInt64(own.profile.pageSize)), .count(cache.slabs),
-        .count(cache.slabOrder), .count(cache.slotSize), .count(cache.live.objects),
+        .text(cache.name), .bytes(cache.slabPages * UInt64(own.profile.pageSize)), .bytes(Self.wastedBytes(cache)),
+        .count(cache.slabs), .count(cache.slabOrder), .count(cache.slotSize), .count(cache.live.objects),
         slots == 0 ? .missing : .percent(Double(cache.live.objects) / Double(slots) * 100),
         .bytes(cache.freeSlotBytes), .bytes(cache.paddingBytes), .bytes(cache.live.wastedBytes),
         .grade(cache.grades?.objectAddress),
       ])
     }
-    table.addBars(column: 1)
+    table.addBars(column: 2)
     return table
   }
 

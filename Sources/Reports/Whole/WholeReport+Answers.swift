@@ -39,7 +39,39 @@ extension WholeReport {
       }, section: "allocators")
   }
 
-  private var placeAnswer: ReportAnswer? {
+  private var placeAnswer: ReportAnswer? { cacheAnswer ?? siteAnswer }
+
+  /// Where all waste is, object waste and what slabs hold beyond objects: the cache that has most of it.
+  private var cacheAnswer: ReportAnswer? {
+    guard let own, own.outcome.end.modelled.slabPages > 0 else { return nil }
+    let caches = own.outcome.caches.map { ($0.name, Self.wastedBytes($0)) }.filter { $0.1 > 0 }
+      .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+    let all = own.footprintWastedBytes(own.outcome.end.modelled)
+    guard let first = caches.first, all > 0 else { return nil }
+    func share(_ bytes: Int64) -> Double { Double(bytes) / Double(all) }
+    var sentence =
+      "Its slabs have \(Units.percent(share(first.1) * 100)) of the \(Units.bytes(all)), the most of "
+      + "\(Units.count(own.outcome.caches.count, "cache", "caches"))."
+    if let callSites, let site = orderedSites.first {
+      let wasted = amount(site.live, site.peak, site.total, siteOrder).wastedBytes
+      let objects = amount(callSites.live, callSites.peak.amount, callSites.total, siteOrder).wastedBytes
+      if wasted > 0, objects > 0 {
+        sentence += " Of objects larger than asked for, \(Self.function(site.symbol ?? site.key)) has most: "
+        sentence += "\(Units.bytes(wasted)) of \(Units.bytes(objects)) \(orderText(siteOrder))."
+      }
+    }
+    return ReportAnswer(
+      question: "Where?", value: first.0, sentence: sentence, provenance: .modelled,
+      evidence: caches.prefix(4).map { (name: $0.0, value: Units.bytes($0.1), share: share($0.1)) },
+      section: "caches")
+  }
+
+  /// What a cache's slabs hold beyond what was requested.
+  static func wastedBytes(_ cache: ReplayOutcome.Cache) -> Int64 {
+    max(cache.live.wastedBytes, 0) + Int64(clamping: cache.freeSlotBytes) + Int64(clamping: cache.paddingBytes)
+  }
+
+  private var siteAnswer: ReportAnswer? {
     guard let callSites, let first = orderedSites.first else { return nil }
     let order = siteOrder
     let all = amount(callSites.live, callSites.peak.amount, callSites.total, order).wastedBytes
@@ -68,9 +100,10 @@ extension WholeReport {
     var sentence = "\(name(best)) would hold \(Units.bytes(wasted(best))) beyond what is requested at the end"
     if let own, own.allocator != best.allocator {
       let saved = wasted(own) - wasted(best)
-      sentence += ", \(Units.bytes(saved)) less than \(name(own)), which made this trace."
+      sentence += ", \(Units.bytes(saved)) less than \(name(own))"
+      sentence += own.allocator == own.tracedAllocator ? ", which made this trace." : "."
     } else {
-      sentence += "; it made this trace."
+      sentence += best.allocator == best.tracedAllocator ? "; it made this trace." : "."
     }
     return ReportAnswer(
       question: "Which allocator would waste least?", value: name(best), sentence: sentence, provenance: .modelled,

@@ -20,4 +20,11 @@ extension WholeReport {
 
   /// The names of the tables that this report has.
   public var availableTables: [String] { document.tables.map(\.id).filter { !$0.isEmpty } }
+
+  /// The keys of this report's columns, of one table or of all.
+  public func columnKeys(table: String?) -> [String] {
+    var seen: Set<String> = []
+    return document.tables.filter { table == nil || $0.id == table }.flatMap(\.columns).map(\.key)
+      .filter { seen.insert($0).inserted }
+  }
 }

@@ -12,17 +12,17 @@ extension WholeReport {
 
   func orderText(_ order: WasteOrder) -> String {
     switch order {
-    case .live: "at the end"
+    case .live, .percent, .allocated, .objects: "at the end"
     case .peak: "at the peak"
-    case .total: "in total"
+    case .total, .allocations: "in total"
     }
   }
 
   func amount(_ live: Amount, _ peak: Amount, _ total: Amount, _ order: WasteOrder) -> Amount {
     switch order {
-    case .live: live
+    case .live, .percent, .allocated, .objects: live
     case .peak: peak
-    case .total: total
+    case .total, .allocations: total
     }
   }
 
@@ -57,9 +57,9 @@ extension WholeReport {
       ])
     }
     switch siteOrder {
-    case .live: table.addBars(column: 3)
     case .peak: table.addBars(column: 5)
-    case .total: table.addBars(column: 6)
+    case .total, .allocations: table.addBars(column: 6)
+    case .live, .percent, .allocated, .objects: table.addBars(column: 3)
     }
     return table
   }

@@ -17,10 +17,15 @@ public struct WholeReport: Sendable {
   public var pageblocks: PageblockFindings?
   public var lifetimes: LifetimeFindings?
   public var pageUse: PageUseFindings?
+  public var faults: FaultFindings?
+  /// Earlier runs, each list with this report's own figures at its end where it has them.
+  public var history: [HistoryTrends] = []
   /// Snapshots with what they are to the trace, such as `before`; in order of time.
   public var snapshots: [(role: String, findings: SnapshotFindings)] = []
   /// The most rows of a table; `nil` leaves it to the format.
   public var top: Int?
+  /// The key of the column that tables are sorted by, largest first; tables without it stay as they are.
+  public var sort: String?
 
   public init(subject: ReportSubject?, top: Int? = nil) {
     self.subject = subject
@@ -29,8 +34,11 @@ public struct WholeReport: Sendable {
 
   /// The tables that a report can have, by name, for CSV.
   public static let tableNames = [
-    "call-sites", "caches", "slabs", "allocators", "model-pages", "free-blocks", "fallbacks", "breakers", "pageblocks",
-    "lifetimes", "turnover", "leak-suspects", "tasks", "page-tasks", "page-stacks", "stacks", "grades", "markers",
+    "call-sites", "caches", "slabs", "allocators", "model-pages", "free-blocks", "buddyinfo", "fallbacks", "breakers",
+    "pageblocks",
+    "lifetimes", "turnover", "leak-suspects", "tasks", "page-tasks", "page-stacks", "stacks",
+    "fault-kinds", "fault-processes", "fault-mappings", "fault-grades", "fault-snapshots", "grades", "markers",
+    "history",
   ]
 
   var isTicks: Bool { subject?.isTicks ?? false }
@@ -57,8 +65,10 @@ public struct WholeReport: Sendable {
     document.sections =
       [
         wasteSection, cacheSection, allocatorSection, fragmentationSection, pageblockSection, lifetimeSection,
-        leakSection, taskSection, pageSection, gradeSection,
-      ].compactMap { $0 } + snapshotSections + [qualitySection].compactMap { $0 }
+        leakSection, taskSection, pageSection, faultSection,
+      ].compactMap { $0 } + historySections + [gradeSection].compactMap { $0 } + snapshotSections
+      + [qualitySection].compactMap { $0 }
+    if let sort { document.sort(by: sort) }
     return document
   }
 
