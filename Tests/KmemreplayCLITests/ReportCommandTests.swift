@@ -92,6 +92,10 @@ import TraceEvents
     let faults = try JSONValue(parsing: own.output)
     #expect(json["faults"]?["faults"] == faults["faults"] && json["faults"]?["faults"]?["total"]?.number == 4716)
     #expect(json["faults"]?["verification"] == faults["verification"])
+    // The models beside it see the same trace as without page faults.
+    let replayed = KmemreplayCLITests.run(["replay", Self.faultCapture] + Self.faultOptions + ["--format", "json"])
+    let replay = try JSONValue(parsing: replayed.output)
+    #expect(json["replay"]?["caches"] == replay["caches"] && json["replay"]?["model"] == replay["model"])
     let html = report(Self.faultCapture, Self.faultOptions + ["--format", "html"]).output
     for part in ["id=\"faults\"", "href=\"#faults\"", "Faults by mapping", "anonymous, write", "4,716"] {
       #expect(html.contains(part), "\(part)")

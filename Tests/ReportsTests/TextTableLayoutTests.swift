@@ -32,10 +32,13 @@ import Testing
     #expect(!text(example(), TextStyle(width: 120)).contains("█"))
   }
 
-  @Test func `A narrow terminal shortens names first, then leaves minor columns out and says which`() {
-    let narrow = text(example(), TextStyle(width: 80, drawsBars: true))
-    #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 80 })
-    #expect(narrow.contains("831") && narrow.contains("acpi_add_"))
+  @Test func `A narrow terminal breaks headings, then leaves minor columns out and says which, then shortens names`() {
+    let narrow = text(example(), TextStyle(width: 88, drawsBars: true))
+    #expect(narrow.split(separator: "\n").allSatisfy { $0.count <= 88 })
+    #expect(narrow.contains("831") && narrow.contains("acpi_add_single_object+0x39/0x5aa"))
+    let medium = text(example(), TextStyle(width: 80))
+    #expect(medium.contains("left out on a terminal this narrow: allocations") && medium.contains("435.0 KiB"))
+    #expect(medium.contains("acpi_add_single_object+0x39/0x5aa"))
     let narrower = text(example(), TextStyle(width: 56))
     #expect(narrower.split(separator: "\n").allSatisfy { $0.count <= 56 })
     #expect(narrower.contains("left out on a terminal this narrow:") && narrower.contains("allocations"))

@@ -92,6 +92,9 @@ import Testing
     #expect(!markdown.replacing("\\<", with: "").contains("<"))
     #expect(!markdown.contains("@someone"))
     #expect(HTML.escaped("a\u{1B}[31mb\u{202E}") == "a\u{FFFD}[31mb\u{FFFD}")
+    // A browser knows no grapheme clusters.
+    #expect(HTML.escaped("\"\u{301} onclick=\"\u{301}<\u{301}") == "&quot;\u{301} onclick=&quot;\u{301}&lt;\u{301}")
+    #expect(SafeText.markdown("a|\u{301}b<\u{301}i>") == "a\\|\u{301}b\\<\u{301}i\\>")
     let text = "<&>"
     let html2: HTML = "<b title=\"\(text)\">\(text)</b>"
     #expect(html2.text == "<b title=\"&lt;&amp;&gt;\">&lt;&amp;&gt;</b>")

@@ -46,9 +46,6 @@ struct ReportPasses {
     var callSites = WasteAnalysis(grouping: .callSite, pageSize: pageSize)
     var caches = WasteAnalysis(grouping: .cache, pageSize: pageSize)
     var tasks = WasteAnalysis(grouping: .task, pageSize: pageSize)
-    let faults =
-      first.hasEvents(of: [.pageFaultUser, .pageFaultKernel])
-      ? FaultPass(profile: start.profile, strings: second.strings, before: before, after: after) : nil
     while let parts = try second.next(&batch) {
       for part in parts {
         callSites.consume(batch, part, strings: second.strings)
@@ -57,7 +54,6 @@ struct ReportPasses {
         if part.phase == .after { continue }
         lifetimes.consume(batch, part)
         pageUse.consume(batch, part)
-        faults?.consume(batch, rows: part.rows, isInside: part.phase == .inside)
         fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)
         if !hasPages { continue }
         fragmentation.consume(batch, rows: part.rows, isInside: part.phase == .inside)
@@ -76,7 +72,9 @@ struct ReportPasses {
       report.comparison = CompareFindings(
         allocators: zip(choices.indices, fleet.finish()).map { start.findings(choices[$0], setups[$0], $1) })
     }
-    report.faults = faults?.finish()
+    if first.hasEvents(of: [.pageFaultUser, .pageFaultKernel]) {
+      report.faults = try faults(in: try open(), profile: start.profile)
+    }
     if frames.allocationEvents > 0 {
       report.pageUse = pageUse.finish(strings: second.strings, stacks: second.stacks)
     }
@@ -87,5 +85,19 @@ struct ReportPasses {
         policy: policy, after: memoryAfter)
     }
     return (report, second.status(subject, environment))
+  }
+
+  /// Replays page faults in a pass of its own: that replay adds texts of its own to the trace's, and those that are told apart
+  /// by number in the other passes would be numbered anew.
+  private func faults(in trace: OpenedTrace, profile: KernelProfile) throws -> FaultFindings {
+    var run = TraceRun(input, replay.environment, reading: trace)
+    let pass = FaultPass(profile: profile, strings: run.strings, before: before, after: after)
+    var batch = EventBatch()
+    while let parts = try run.next(&batch) {
+      for part in parts where part.phase != .after {
+        pass.consume(batch, rows: part.rows, isInside: part.phase == .inside)
+      }
+    }
+    return pass.finish()
   }
 }

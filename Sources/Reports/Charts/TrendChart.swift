@@ -22,6 +22,8 @@ struct TrendChart: Chart {
   private static let right = 40.0
   private static let top = 12.0
   private static let bottom = 26.0
+  /// Between the first point, or the last, and the end of the axis.
+  private static let inset = 34.0
   /// Labels below the points take about this much room.
   private static let labelWidth = 80.0
 
@@ -30,7 +32,8 @@ struct TrendChart: Chart {
     let up = ChartScale(largest: points.map(\.value).max() ?? 0, unit: unit, count: 4)
     let width = size.width - Self.left - Self.right
     func x(_ index: Int) -> Double {
-      Self.left + (points.count < 2 ? width / 2 : Double(index) / Double(points.count - 1) * width)
+      let room = width - 2 * Self.inset
+      return Self.left + (points.count < 2 ? width / 2 : Self.inset + Double(index) / Double(points.count - 1) * room)
     }
     func y(_ value: Double) -> Double {
       size.height - Self.bottom - up.position(value) * (size.height - Self.top - Self.bottom)

@@ -9,6 +9,8 @@ enum TerminalDrawing {
     var name: String
     var values: [Double]
     var unit: ChartScale.Unit
+    /// What the highest character stands for; `nil` for the largest value of all rows.
+    var full: Double?
 
     func text(_ value: Double) -> String { ChartScale(largest: max(value, 1), unit: unit).text(value) }
   }
@@ -17,7 +19,7 @@ enum TerminalDrawing {
     name + String(repeating: " ", count: max(width - name.count, 0))
   }
 
-  /// A line for each figure, all as high as the largest value of any of the same unit; empty where nothing is drawn.
+  /// A line for each figure, from 0 to the largest value of any; empty where nothing is drawn.
   static func overTime(_ title: String, _ rows: [Row]) -> String {
     let style = TextStyle.current
     guard style.drawsBars, let width = style.width, !rows.isEmpty else { return "" }
@@ -35,7 +37,7 @@ enum TerminalDrawing {
     let most = rows.flatMap(\.values).max() ?? 0
     var text = ReportHeading.section(title)
     for (row, end) in zip(rows, ends) {
-      let line = Sparkline.line(Sparkline.thinned(row.values, to: min(room, 60)), from: 0, to: most)
+      let line = Sparkline.line(Sparkline.thinned(row.values, to: min(room, 60)), from: 0, to: row.full ?? most)
       text += "  " + padded(row.name, to: names) + "  " + style.paint(line, .accent) + "  " + end + "\n"
     }
     return text + "\n"

@@ -23,7 +23,7 @@ struct TextRenderer {
     if !TextStyle.current.drawsBars || answer.evidence.isEmpty { return "" }
     var table = TextTable([.init("", isNumber: false, limit: 40), .init("")])
     for item in answer.evidence { table.add(["  " + item.name, item.value]) }
-    table.addBars(column: 1, answer.evidence.map(\.share))
+    table.addBars(column: 1, answer.evidence.map(\.share), whole: 1)
     return table.textWithoutTitles()
   }
 

@@ -58,8 +58,9 @@ extension FragmentationReport {
       let all = pages(0..<orders)
       if all.allSatisfy({ $0 == 0 }) { return [] }
       return [
-        .init(name: zoneName(span), values: all, unit: .count),
-        .init(name: "  in blocks of order \(block) and above", values: pages(block..<orders), unit: .count),
+        .init(name: zoneName(span), values: all, unit: .count, full: all.max()),
+        .init(
+          name: "  in blocks of order \(block) and above", values: pages(block..<orders), unit: .count, full: all.max()),
       ]
     }
     return TerminalDrawing.overTime("Free pages over time", rows)

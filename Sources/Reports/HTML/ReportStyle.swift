@@ -44,14 +44,14 @@ enum ReportStyle {
 
   private static let parts = """
     .answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(16.5rem,1fr));gap:.9rem;margin-top:1.2rem}
-    .answer{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem;display:flex;flex-direction:column}
+    .answer{min-width:0;background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem;display:flex;flex-direction:column}
     .answer h2{font-size:.82rem;font-weight:600;color:var(--quiet);margin:0}
     .answer .value{font-size:1.7rem;line-height:1.2;font-weight:650;letter-spacing:-.02em;margin:.25rem 0;overflow-wrap:anywhere}
     .answer .value.words{font-size:1.15rem;letter-spacing:-.01em}
-    .answer p{margin:.1rem 0 .5rem;font-size:.9rem}
+    .answer p{margin:.1rem 0 .5rem;font-size:.9rem;overflow-wrap:anywhere}
     .answer ul{list-style:none;margin:0 0 .6rem;padding:0;font-size:.85rem}
     .answer li{display:flex;justify-content:space-between;gap:.6rem;padding:.12rem .3rem;margin:1px -.3rem;border-radius:3px;background:linear-gradient(var(--h0),var(--h0)) no-repeat left/var(--b) 100%}
-    .answer li span:first-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+    .answer li span:first-child{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
     .answer li span:last-child{white-space:nowrap;font-variant-numeric:tabular-nums}
     .answer a{margin-top:auto;font-size:.85rem}
     .pv{display:inline-block;font-size:.7rem;font-weight:500;line-height:1.35;letter-spacing:.01em;padding:0 .35em;border-radius:3px;border:1px solid var(--line);color:var(--quiet);vertical-align:.12em}
@@ -105,7 +105,7 @@ enum ReportStyle {
   private static let small = """
     @media (max-width:40rem){
     header,main,footer{padding-left:.8rem;padding-right:.8rem}nav ul{padding-left:.8rem;padding-right:.8rem;flex-wrap:nowrap;overflow-x:auto;scrollbar-width:thin}
-    section{margin-top:1.8rem}.answers{grid-template-columns:1fr;gap:.6rem}
+    section{margin-top:1.8rem}.answers{grid-template-columns:minmax(0,1fr);gap:.6rem}
     th,td{padding:.28rem .5rem}tbody th{min-width:8rem;max-width:11rem}
     .wide thead th:first-child,.wide tbody th{position:sticky;left:0;background:var(--surface)}.wide thead th:first-child{z-index:2}
     .meanings{grid-template-columns:1fr}.meanings dd{margin-bottom:.3rem}figure{padding:.6rem .6rem}

@@ -43,14 +43,16 @@ public enum SafeText {
 
   /// Keeps a text from being taken as Markdown table syntax.
   public static func markdown(_ text: String) -> String {
-    var escaped = ""
-    for character in printable(text) {
-      switch character {
-      case "|", "\\", "`", "*", "_", "<", ">", "[", "]": escaped += "\\" + String(character)
-      default: escaped.append(character)
+    // By scalars: with a combining mark behind it, a bar is another character for Swift, and still a bar for a browser.
+    var escaped = String.UnicodeScalarView()
+    for scalar in printable(text).unicodeScalars {
+      switch scalar {
+      case "|", "\\", "`", "*", "_", "<", ">", "[", "]": escaped.append("\\")
+      default: break
       }
+      escaped.append(scalar)
     }
-    return escaped
+    return String(escaped)
   }
 
   /// A field of a CSV file (RFC 4180).

@@ -29,9 +29,10 @@ public struct TextTable: Sendable {
     rows.append(cells + Array(repeating: "", count: max(columns.count - cells.count, 0)))
   }
 
-  /// Draws a bar behind each cell of a column where text has bars; `values` has a number for each row.
-  mutating func addBars(column: Int, _ values: [Double]) {
-    let largest = values.max() ?? 0
+  /// Draws a bar behind each cell of a column where text has bars; `values` has a number for each row, of which `whole`, or else
+  /// the largest, has a bar of full length.
+  mutating func addBars(column: Int, _ values: [Double], whole: Double? = nil) {
+    let largest = whole ?? values.max() ?? 0
     if largest <= 0 || values.count != rows.count { return }
     shares[column] = values.map { max($0, 0) / largest }
   }

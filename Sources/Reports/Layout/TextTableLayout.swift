@@ -24,9 +24,9 @@ struct TextTableLayout {
   private var omitted: [String] = []
 
   private static let barWidth = 10
-  /// Names are not shortened below these as long as minor columns can be left out, and below that not at all.
-  private static let comfortable = 24
-  private static let least = 12
+  /// Names are not shortened below the first as long as minor columns can be left out, and below the second not at all.
+  private static let comfortable = 36
+  private static let least = 14
 
   init(_ table: TextTable, _ style: TextStyle, withTitles: Bool) {
     self.table = table
@@ -111,16 +111,23 @@ struct TextTableLayout {
   private var parts: [[Piece]] {
     guard let width = style.width, Self.total(pieces) > width else { return [pieces] }
     let names = Array(pieces.prefix { !$0.isNumber })
+    let figures = Array(pieces.dropFirst(names.count))
     var parts: [[Piece]] = []
     var part = names
-    for piece in pieces.dropFirst(names.count) {
+    for piece in figures {
       if part.count > names.count, Self.total(part + [piece]) > width {
         parts.append(part)
         part = names
       }
       part.append(piece)
     }
-    return parts + [part]
+    parts.append(part)
+    // As many columns in each part, if that is possible: a single one at the end looks lost.
+    let each = (figures.count + parts.count - 1) / parts.count
+    let even = stride(from: 0, to: figures.count, by: max(each, 1)).map { start in
+      names + figures[start..<min(start + each, figures.count)]
+    }
+    return even.allSatisfy { Self.total($0) <= width } ? even : parts
   }
 
   func text() -> String {

@@ -85,7 +85,7 @@ extension WholeReport {
   var snapshotSections: [ReportSection] {
     snapshots.map { role, findings in
       let report = SnapshotReport(findings: findings)
-      let title = subject == nil ? "Snapshot" : "Snapshot \(role)"
+      let title = subject == nil ? "Snapshot" : "Snapshot \(role.replacing("-", with: " "))"
       var section = ReportSection(
         "snapshot-\(role)", title, lead: report.answer + " " + report.source + ".")
       let advice = findings.advice.sentences.map { (isSerious: false, text: $0) }
