@@ -67,7 +67,8 @@ struct ReplayPasses {
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
     while try first.next(&batch) != nil {
       survey.consume(batch)
-      pages?.survey(batch, strings: first.strings, clock: first.context.clock)
+      pages?.survey(
+        batch, strings: first.strings, clock: first.context.clock, profile: first.profile.kernelProfile)
     }
     survey.finish()
     // Only the whole trace tells all CPUs, if its header doesn't.

@@ -26,7 +26,8 @@ struct ReportPasses {
     var survey = TraceSurvey(
       profile: start.tracedProfile, pageOffset: start.pageOffset,
       sharesPages: start.tracedAllocator == .slob, strings: first.strings)
-    var frames = FrameSurvey()
+    start.profile = FragmentationStart.profile(start.profile, before: before, after: after)
+    var frames = FrameSurvey(policy: start.profile.pageAllocator)
     while try first.next(&batch) != nil {
       survey.consume(batch)
       frames.consume(batch)
@@ -44,12 +45,15 @@ struct ReportPasses {
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     let policy = start.profile.pageAllocator
-    let map = FragmentationStart.map(survey: frames, before: before, after: after, profile: start.profile)
+    let types = FragmentationStart.pageblockTypes(survey: frames, before: before, after: after, policy: policy)
+    let map = FragmentationStart.map(
+      survey: frames, before: before, after: after, profile: start.profile, types: types)
     var second = TraceRun(input, environment, reading: try open())
     // Replays look at themselves once a batch: for a short trace batches are small, so that there is something to draw.
     let events = Int(clamping: first.eventCount)
     batch = EventBatch(capacity: min(max(events / 400, 32), EventBatch.standardCapacity))
-    var fragmentation = FragmentationReplay(map: map, policy: policy, strings: second.strings, stacks: second.stacks)
+    var fragmentation = FragmentationReplay(
+      map: map, pageblockTypes: types.types, policy: policy, strings: second.strings, stacks: second.stacks)
     var pageblocks = PageblockAnalysis(policy: policy)
     var lifetimes = LifetimeAnalysis()
     var pageUse = PageUseAnalysis()
@@ -92,9 +96,10 @@ struct ReportPasses {
     }
     if hasPages {
       report.pageblocks = pageblocks.finish(free: fragmentation.map)
+      let outcome = fragmentation.finish()
       report.fragmentation = FragmentationFindings(
-        start: FragmentationStart.kind(before: before, after: after), outcome: fragmentation.finish(), policy: policy,
-        after: after)
+        start: FragmentationStart.kind(before: before, after: after), outcome: outcome, policy: policy, after: after,
+        knowledge: types.knowledge, free: fragmentation.map)
     }
     return (report, second.status(subject, environment))
   }
