@@ -8,12 +8,23 @@ public import TraceEvents
 /// `mm_page_free` for blocks too large for the per-CPU lists. Between the two they are on a per-CPU list or in use, which
 /// makes no difference to free blocks. What the trace doesn't show (frees straight to the buddy from interrupts,
 /// compaction's silent isolation) is found out late and counted.
+///
+/// Free blocks are told apart by the migrate type whose list they are on, as removals, fallbacks and drains say, and
+/// pageblocks that hold pages of several types are followed.
 public struct FragmentationReplay: ~Copyable {
-  private let policy: PageAllocatorPolicy
-  private let strings: StringInterner
+  let policy: PageAllocatorPolicy
+  let strings: StringInterner
   private let stacks: StackTable
-  public private(set) var map: FreeBlockMap
-  public private(set) var outcome: FragmentationOutcome
+  public internal(set) var map: FreeBlockMap
+  public internal(set) var outcome: FragmentationOutcome
+  // Which pages are in use for which type, by pageblock.
+  var contents: PageblockContents
+  // By span and the pageblock's own type.
+  var mixedBlocks: [[UInt64]]
+  var mixers: [FragmentationOutcome.Mixer.Key: MixCount] = [:]
+  var mixedBy: [UInt64: FragmentationOutcome.Mixer.Key] = [:]
+  // Pageblocks mixed on each CPU for a request that its next mm_page_alloc tells more about.
+  var pendingMixes: [[PendingMix]] = []
   private var firstTime: UInt64?
   private var lastTime: UInt64 = 0
   private var timeline = EvenMoments<FragmentationOutcome.Moment>()
@@ -28,14 +39,22 @@ public struct FragmentationReplay: ~Copyable {
   private static let markLimit = 10_000
   private static let breakerLimit = 65_536
 
-  /// Prepares a replay on memory whose spans and free blocks at the start are those of `map`.
+  /// Prepares a replay on memory whose spans and free blocks at the start are those of `map`; `pageblockTypes` are the own
+  /// types of pageblocks at the start, by their number and the kernel's number of the type, as far as they are known.
   public init(
-    map: consuming FreeBlockMap, policy: PageAllocatorPolicy, strings: StringInterner, stacks: StackTable
+    map: consuming FreeBlockMap, pageblockTypes: [UInt64: UInt8] = [:], policy: PageAllocatorPolicy,
+    strings: StringInterner, stacks: StackTable
   ) {
     self.policy = policy
     self.strings = strings
     self.stacks = stacks
     let spans = map.spans
+    var contents = PageblockContents(pageblockOrder: policy.pageblockOrder)
+    for (number, type) in pageblockTypes { contents.setOwner(number, type) }
+    contents.recordsTurns = true
+    self.contents = contents
+    mixedBlocks = Array(
+      repeating: Array(repeating: 0, count: PageblockContents.typeCount + 1), count: spans.count)
     outcome = FragmentationOutcome(spans: spans, orders: map.maximumOrder + 1)
     largest = map.freeBlocks.map { counts in counts.lastIndex { $0 > 0 } ?? -1 }
     let start = largest
@@ -70,18 +89,30 @@ public struct FragmentationReplay: ~Copyable {
         take(batch, row, frame, order, isInside)
       case .mmPagePCPUDrain:
         outcome.drained &+= 1
-        give(frame, order, time)
+        give(frame, order, time, type: batch.migrateType[row])
       case .mmPageFree, .mmPageFreeDirect:
         outcome.frees &+= 1
-        if !isPerCPU(order) { give(frame, order, time) }
+        contents.set(frame, order: order, type: nil)
+        noteTurns(batch, row, isInside, isSettled: true)
+        if !isPerCPU(order) { give(frame, order, time, type: contents.owner(frame >> UInt64(policy.pageblockOrder))) }
       case .mmPageAlloc:
-        if batch.flags[row].contains(.failed) { outcome.failedAllocations &+= 1 } else { outcome.allocations &+= 1 }
         let cpu = Int(batch.cpu[row])
+        if cpu < pendingMixes.count, !pendingMixes[cpu].isEmpty {
+          settleMixes(cpu, gfp: batch.gfp[row], stack: batch.stack[row])
+        }
+        if batch.flags[row].contains(.failed) {
+          outcome.failedAllocations &+= 1
+        } else {
+          outcome.allocations &+= 1
+          contents.set(frame, order: order, type: Int(batch.migrateType[row]))
+          noteTurns(batch, row, isInside, isSettled: true)
+        }
         if cpu < pendingBreaks.count, !pendingBreaks[cpu].isEmpty {
           settleBreaks(cpu, gfp: batch.gfp[row], stack: batch.stack[row])
         }
       case .mmPageAllocExtfrag:
         if isInside { steal(batch, row) }
+        fallBack(batch, row, isInside)
       case .mark:
         if isInside { mark(batch, row) }
       default: break
@@ -98,7 +129,8 @@ public struct FragmentationReplay: ~Copyable {
       outcome.outside &+= 1
       return
     }
-    let from = map.remove(frame, order: order)
+    // What is left of the block stays on the list that it was taken from, which is the wanted type's.
+    let from = map.remove(frame, order: order, type: batch.migrateType[row] & 7)
     if from < 0 {
       outcome.takenWhileInUse &+= 1
       return
@@ -126,13 +158,13 @@ public struct FragmentationReplay: ~Copyable {
     pendingBreaks[cpu].removeAll(keepingCapacity: true)
   }
 
-  private mutating func give(_ frame: UInt64, _ order: Int, _ time: UInt64) {
+  private mutating func give(_ frame: UInt64, _ order: Int, _ time: UInt64, type: UInt8) {
     if order > map.maximumOrder { return }
     guard let span = map.span(of: frame) else {
       outcome.outside &+= 1
       return
     }
-    if map.insert(frame, order: order) > 0 { outcome.freedWhileFree &+= 1 }
+    if map.insert(frame, order: order, type: type & 7) > 0 { outcome.freedWhileFree &+= 1 }
     noteLargest(span, time)
   }
 
@@ -179,13 +211,14 @@ public struct FragmentationReplay: ~Copyable {
     }
   }
 
-  private func elapsed(_ time: UInt64) -> UInt64 {
+  func elapsed(_ time: UInt64) -> UInt64 {
     let first = firstTime ?? time
     return time > first ? time - first : 0
   }
 
   private func moment(_ time: UInt64, _ text: String) -> FragmentationOutcome.Moment {
-    FragmentationOutcome.Moment(atNanoseconds: elapsed(time), text: text, freeBlocks: map.freeBlocks)
+    FragmentationOutcome.Moment(
+      atNanoseconds: elapsed(time), text: text, freeBlocks: map.freeBlocks, mixedBlocks: mixedBlocks)
   }
 
   /// The findings after the last event of the window.
@@ -201,6 +234,7 @@ public struct FragmentationReplay: ~Copyable {
     }
     outcome.end = moment(lastTime, "")
     outcome.timeline = timeline.moments
+    finishTypes()
     for cpu in pendingBreaks.indices { settleBreaks(cpu, gfp: .none, stack: .none) }
     outcome.breakers = namedBreakers()
     outcome.steals = steals.map { FragmentationOutcome.Steal(key: $0, count: $1) }.sorted {
@@ -230,7 +264,7 @@ public struct FragmentationReplay: ~Copyable {
   }
 
   /// The first function on a stack that is not the page allocator's own.
-  private func caller(_ stack: StackID) -> String {
+  func caller(_ stack: StackID) -> String {
     let own = [
       "trace_event_raw_event", "__alloc_pages", "alloc_pages", "__folio_alloc", "folio_alloc", "get_page_from_freelist",
       "rmqueue", "__rmqueue", "get_free_pages", "__get_free_pages", "get_zeroed_page", "vma_alloc_folio",

@@ -59,6 +59,18 @@ public enum CaptureFolder {
     return unpacked.content == .tar
   }
 
+  /// Whether a tar archive has a trace in it, under one of a trace's names or as raw pages; false for anything else.
+  public static func hasTrace(inArchive path: String) -> Bool {
+    guard let bytes = try? FileBytes(path: path), let unpacked = try? TraceInput.unpack(bytes, name: path),
+      unpacked.content == .tar
+    else { return false }
+    let found = try? TarMember.find(in: unpacked.bytes, input: path) { name in
+      let file = name.split(separator: "/").last.map(String.init) ?? ""
+      return isTrace(name) || file.hasPrefix("raw.cpu") || file.hasPrefix("trace_pipe_raw")
+    }
+    return found != nil
+  }
+
   /// Hands out the symbols of a capture's archive piece by piece; `false` if it has none. Throws what reading it throws.
   public static func readSymbols(
     inArchive path: String, _ body: (UnsafeRawBufferPointer) -> Void

@@ -74,3 +74,55 @@ import Testing
     #expect(pages == UInt64(free.count))
   }
 }
+
+@Suite("Migrate types of free blocks") struct FreeBlockTypeTests {
+  private func blocks(_ map: borrowing FreeBlockMap) -> [[UInt64]] {
+    var blocks: [[UInt64]] = []
+    map.forEachTypedBlock { blocks.append([$0, UInt64($1), UInt64($2)]) }
+    return blocks
+  }
+
+  @Test("a merged block is on the list of what was freed last, and what is left of a split one where it was taken from")
+  func mergesAndSplits() {
+    var map = FreeBlockMap(spans: [.init(name: "Normal", frames: 0..<1024)], maximumOrder: 6)
+    map.insert(0, order: 0, type: 1)
+    map.insert(1, order: 0, type: 2)
+    let merged = blocks(map)
+    #expect(merged == [[0, 1, 2]])
+    map.insert(64, order: 3, type: 1)
+    map.remove(64, order: 1)
+    let kept = blocks(map)
+    #expect(kept == [[0, 1, 2], [66, 1, 1], [68, 2, 1]])
+    map.remove(68, order: 0, type: 0)
+    let moved = blocks(map)
+    #expect(moved == [[0, 1, 2], [66, 1, 1], [69, 0, 0], [70, 1, 0]])
+    map.setTypes(in: 64..<128, 2)
+    map.setType(of: 0, 4)
+    let all = blocks(map)
+    #expect(all == [[0, 1, 4], [66, 1, 2], [69, 0, 2], [70, 1, 2]])
+    let violations = map.invariantViolations()
+    #expect(violations == [])
+  }
+
+  @Test("types change nothing about counts", arguments: [1, 2, 3] as [UInt64])
+  func random(seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    let spans = [FreeBlockMap.Span(name: "Normal", frames: 0..<512)]
+    var typed = FreeBlockMap(spans: spans, maximumOrder: 6)
+    var plain = FreeBlockMap(spans: spans, maximumOrder: 6)
+    for _ in 0..<4000 {
+      let order = Int.random(in: 0...4, using: &generator)
+      let frame = UInt64.random(in: 0..<(512 >> UInt64(order)), using: &generator) << UInt64(order)
+      let type = UInt8.random(in: 0...7, using: &generator)
+      if Bool.random(using: &generator) {
+        let (one, other) = (typed.insert(frame, order: order, type: type), plain.insert(frame, order: order))
+        #expect(one == other)
+      } else {
+        let (one, other) = (typed.remove(frame, order: order, type: type), plain.remove(frame, order: order))
+        #expect(one == other)
+      }
+    }
+    let (one, other, violations) = (typed.freeBlocks, plain.freeBlocks, typed.invariantViolations())
+    #expect(one == other && violations == [])
+  }
+}

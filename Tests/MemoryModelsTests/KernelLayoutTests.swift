@@ -91,6 +91,35 @@ import Testing
     #expect(asked.lowMemoryBytes == layout.lowMemoryBytes)
   }
 
+  /// Computed by hand from asm/fixmap.h, asm/pgtable_32_areas.h and asm/cpu_entry_area.h of 6.1, for eight CPUs.
+  @Test func newX86KernelsKeepTheEntryAreasBelowBootMappings() throws {
+    let small = try KernelLayout(.init(architecture: .x86, memoryBytes: 2 << 30))
+    #expect(small.region(.fixmap)?.first == 0xFFFF_F000 - 199 * 4096)
+    #expect(small.region(containing: 0xFF80_0000)?.name == "CPU entry")
+    #expect(small.region(containing: 0xFF40_0000)?.name == "LDT")
+    #expect(small.region(.pkmap)?.first == 0xFF00_0000)
+    #expect(small.region(.vmalloc)?.last == 0xFEFF_E000 - 1)
+    #expect(small.lowMemoryBytes == 0xFEFF_E000 - 0xC000_0000 - (128 << 20))
+    let large = try KernelLayout(
+      .init(architecture: .x86, memoryBytes: 8 << 30, hasLargePhysicalAddresses: true))
+    #expect(large.region(containing: 0xFFA0_0000)?.name == "CPU entry")
+    #expect(large.region(.pkmap)?.first == 0xFF60_0000)
+    #expect(large.lowMemoryBytes >> 20 == 885)
+  }
+
+  @Test func pageOffsetsAreThoseOfTheArchitecture() throws {
+    _ = try KernelLayout(.init(architecture: .x86, memoryBytes: 1 << 30, pageOffset: 0x7800_0000))
+    _ = try KernelLayout(.init(architecture: .arm, memoryBytes: 1 << 30, pageOffset: 0xB000_0000))
+    #expect(throws: KernelLayoutError.self) {
+      try KernelLayout(.init(architecture: .arm, memoryBytes: 1 << 30, pageOffset: 0x7800_0000))
+    }
+    #expect(throws: KernelLayoutError.self) {
+      try KernelLayout(
+        .init(
+          architecture: .x86, memoryBytes: 1 << 30, pageOffset: 0xB000_0000, hasLargePhysicalAddresses: true))
+    }
+  }
+
   @Test func largerKernelsHaveFixedAreas() throws {
     let layout = try KernelLayout(.init(architecture: .x86_64, memoryBytes: 8 << 30))
     #expect(layout.region(.lowmem)?.first == 0xFFFF_8880_0000_0000)
@@ -143,7 +172,7 @@ import Testing
     #expect(throws: KernelLayoutError.memory(0)) {
       try KernelLayout(.init(architecture: .arm, memoryBytes: 0))
     }
-    #expect(throws: KernelLayoutError.pageOffset(0x1234)) {
+    #expect(throws: KernelLayoutError.pageOffset(0x1234, [0x4000_0000, 0x8000_0000, 0xB000_0000, 0xC000_0000])) {
       try KernelLayout(.init(architecture: .arm, memoryBytes: 1 << 30, pageOffset: 0x1234))
     }
     #expect(throws: KernelLayoutError.onlyOn32Bit("a vmalloc size")) {

@@ -38,6 +38,7 @@ extension SnapshotFileKind {
     case .vmallocInfo: VmallocInfo.self
     case .ioMemory: IOMemory.self
     case .swaps: Swaps.self
+    case .bootLog: BootLog.self
     case .fragmentationIndex, .unusableIndex: FragmentationIndexFile.self
     case .pageOwner: PageOwner.self
     case .allocInfo: AllocInfo.self

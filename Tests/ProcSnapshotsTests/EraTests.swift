@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ProcSnapshots
@@ -175,5 +176,102 @@ import Testing
     bytes[bytes.count - 3] = 0xFF
     let maps = try ProcessMaps(parsing: FileContent(name: "maps", bytes: bytes))
     #expect(maps.bytes == bytes)
+  }
+}
+
+@Suite("The kernel's messages") struct BootLogTests {
+  private static let text = """
+    [    0.000000] Linux version 6.1.192 (root@vm) #1 SMP
+    [    0.000000] BIOS-provided physical RAM map:
+    [    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable
+    [    0.000000] BIOS-e820: [mem 0x00000000000f0000-0x00000000000fffff] reserved
+    [    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000000ffdbfff] usable
+    <6>[    0.014838][    T0] RAMDISK: [mem 0x0fcd4000-0x0ffcffff]
+    [    0.018094] Zone ranges:
+    [    0.018114]   DMA      [mem 0x0000000000001000-0x0000000000ffffff]
+    [    0.018164]   DMA32    [mem 0x0000000001000000-0x000000000ffdbfff]
+    [    0.018170]   Normal   empty
+    [    0.018201] Early memory node ranges
+    [    0.018217]   node   0: [mem 0x0000000000001000-0x000000000009efff]
+    [    0.018299]   node   0: [mem 0x0000000000100000-0x000000000ffdbfff]
+    [    0.062111] Memory: 234460K/261608K available (6148K kernel code, 26892K reserved, 0K cma-reserved)
+
+    """
+
+  @Test("memory, zones, initial disk and what was handed over are read, with or without time, level and thread")
+  func reads() throws {
+    for drops in [false, true] {
+      let lines = Self.text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
+        guard drops, line.hasPrefix("["), let end = line.firstIndex(of: "]") else { return line }
+        return line[line.index(end, offsetBy: 2)...]
+      }
+      let log = try BootLog(parsing: FileContent(name: "dmesg", text: lines.joined(separator: "\n")))
+      #expect(log.usable == [0..<0x9FC00, 0x10_0000..<0xFFD_C000])
+      #expect(log.nodeMemory == [0x1000..<0x9F000, 0x10_0000..<0xFFD_C000])
+      #expect(log.zones.map(\.name) == ["DMA", "DMA32"])
+      #expect(log.zones.last?.addresses == 0x100_0000..<0xFFD_C000)
+      if !drops { #expect(log.initialDisk == 0xFCD_4000..<0xFFD_0000) }
+      #expect(log.summary == .init(available: 234_460, total: 261_608))
+    }
+  }
+
+  @Test("messages without a map say so, numbers that make no range are passed over, other text is refused")
+  func poor() throws {
+    let late = try BootLog(
+      parsing: FileContent(name: "dmesg", text: "[  812.000001] usb 1-1: new device\n[  813.000000] eth0: up\n"))
+    #expect(late.lacksMap && late.zones.isEmpty && late.summary == nil)
+    let odd = try BootLog(
+      parsing: FileContent(
+        name: "dmesg",
+        text: "[    0.000000] BIOS-e820: [mem 0x00000000000a0000-0x0000000000001000] usable\n"
+          + "[    0.000000] BIOS-e820: [mem 0xffffffffffffffffff-0x1] usable\n[    0.1] Memory: K/K available\n"))
+    #expect(odd.lacksMap && odd.summary == nil)
+    #expect(throws: SnapshotError.self) {
+      try BootLog(parsing: FileContent(name: "dmesg", text: "Node 0, zone DMA 1 2 3\n"))
+    }
+  }
+
+  @Test("the messages beside several snapshots belong to each of them, and are none by themselves")
+  func shared() throws {
+    let folder = try CapturedSnapshots.directory([
+      "dmesg.txt": Self.text, "before/meminfo": "MemTotal:         235700 kB\n",
+      "after/meminfo": "MemTotal:         235700 kB\n",
+    ])
+    defer { CapturedSnapshots.remove(folder) }
+    let after = try SnapshotReader.read(path: folder, label: "after")
+    #expect(after.memInfo != nil && after.bootLog?.nodeMemory.count == 2)
+    #expect(throws: SnapshotError.self) { try SnapshotReader.read(path: folder) }
+  }
+}
+
+@Suite("Columns too many") struct ColumnTests {
+  private let row =
+    "Node 0, zone   Normal      1      2      3      4      5      6      7      8      9     10     11 \n"
+
+  @Test("a line with a column too many is left out wherever it stands, and the others are used")
+  func buddyInfo() throws {
+    let damaged = row.replacing("Normal", with: "DMA32 ").replacing(" 11 \n", with: " 11      7 \n")
+    for text in [damaged + row, row + damaged] {
+      let info = try BuddyInfo(parsing: FileContent(name: "buddyinfo", text: text))
+      #expect(info.zones.map(\.id.zone) == ["Normal"] && info.damage.linesLeftOut == 1)
+    }
+  }
+
+  @Test("in pagetypeinfo too")
+  func pageTypeInfo() throws {
+    let head = "Page block order: 9\nPages per block:  512\n\nFree pages count per migrate type at order       0 \n"
+    let list =
+      "Node    0, zone   Normal, type    Movable" + (1...11).map { "      \($0)" }.joined() + " \n"
+    let damaged = list.replacing("  Movable", with: "Unmovable").replacing(" 11 \n", with: " 11 3 \n")
+    let info = try PageTypeInfo(parsing: FileContent(name: "pagetypeinfo", text: head + damaged + list))
+    #expect(info.freeLists.map(\.type) == ["Movable"] && info.damage.linesLeftOut == 1)
+  }
+
+  @Test("each frame of kpageflags has one use")
+  func uses() throws {
+    let words: [UInt64] = [1 << 20, 1 << 10, 1 << 7, 1 << 26, 1 << 5 | 1 << 12, 1 << 5, 1 << 32, 0]
+    let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } }
+    let flags = try KPageFlags(parsing: FileContent(name: "kpageflags", bytes: bytes))
+    for use in KPageFlags.Use.allCases { #expect(flags.uses[use] == 1) }
   }
 }

@@ -43,9 +43,11 @@ import TraceEvents
       name: "page trace.txt", context: trace.context,
       profile: MachineProfile(context: trace.context, statistics: trace.statistics),
       quality: DataQuality(statistics: trace.statistics))
+    let outcome = replay.finish()
     return FragmentationReport(
       subject: subject,
-      findings: FragmentationFindings(start: .trace, outcome: replay.finish(), policy: policy, after: nil))
+      findings: FragmentationFindings(
+        start: .trace, outcome: outcome, policy: policy, after: nil, free: replay.map))
   }
 
   private func expectSnapshot(_ name: String, _ text: String) throws {

@@ -69,7 +69,7 @@ enum WholeReportFixture {
     let profile = KernelProfile(kernel: KernelVersion(6, 1), cpuCount: 1)
     var batch = EventBatch(capacity: 128)
     var direct = DirectMap(pageSize: 4096)
-    var frames = FrameSurvey()
+    var frames = FrameSurvey(policy: profile.pageAllocator)
     while try trace.read(into: &batch) {
       _ = direct.consume(batch)
       frames.consume(batch)
@@ -83,9 +83,12 @@ enum WholeReportFixture {
       ReplaySetup(profile: profile, allocator: $0, tracedAllocator: .slub, isFollowing: $0 == .slub)
     }
     var fleet = ReplayFleet(setups, survey: survey, strings: trace.strings)
-    let map = FragmentationStart.map(survey: frames, before: nil, after: nil, profile: profile)
+    let types = FragmentationStart.pageblockTypes(
+      survey: frames, before: nil, after: nil, policy: profile.pageAllocator)
+    let map = FragmentationStart.map(survey: frames, before: nil, after: nil, profile: profile, types: types)
     var fragmentation = FragmentationReplay(
-      map: map, policy: profile.pageAllocator, strings: trace.strings, stacks: trace.stacks)
+      map: map, pageblockTypes: types.types, policy: profile.pageAllocator, strings: trace.strings, stacks: trace.stacks
+    )
     var pageblocks = PageblockAnalysis(policy: profile.pageAllocator)
     var lifetimes = LifetimeAnalysis()
     var pageUse = PageUseAnalysis()
@@ -125,8 +128,10 @@ enum WholeReportFixture {
           ungraded: setup.isFollowing ? nil : .otherAllocator, profile: setup.profile, outcome: outcome)
       })
     report.pageblocks = pageblocks.finish(free: fragmentation.map)
+    let outcome = fragmentation.finish()
     report.fragmentation = FragmentationFindings(
-      start: .trace, outcome: fragmentation.finish(), policy: profile.pageAllocator, after: nil)
+      start: .trace, outcome: outcome, policy: profile.pageAllocator, after: nil, knowledge: types.knowledge,
+      free: fragmentation.map)
     report.faults = FaultFindings(outcome: faults.finish(), profile: profile)
     report.history = [
       HistoryTrends(

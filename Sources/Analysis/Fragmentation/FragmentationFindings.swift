@@ -7,6 +7,8 @@ public import Replay
 public struct FragmentationFindings: Sendable {
   /// How it is known which pages were free when the trace began.
   public enum Start: String, Sendable {
+    /// A dump of the free lists from before.
+    case freeLists
     /// kpageflags of a snapshot from before.
     case snapshot
     /// The trace's own first events, and kpageflags of a snapshot from after for pages without events.
@@ -37,15 +39,54 @@ public struct FragmentationFindings: Sendable {
   public var policy: PageAllocatorPolicy
   /// Against the buddyinfo of the snapshot from after, by zone; empty without one.
   public var comparisons: [Comparison]
+  /// Free blocks by order and migrate type, against the pagetypeinfo of the snapshot from after; empty without one.
+  public var types: [PageFrameFindings.TypeComparison] = []
+  /// How the migrate types of pageblocks at the start are known.
+  public var knowledge: PageblockKnowledge
+  /// Where memory that is replayed as free is in use by the kpageflags from after, or the other way round; `nil` without.
+  public var flagsDifference: FlagsDifference?
   /// What a model that chooses page frames itself makes of the trace, if it was asked.
   public var pageFrames: PageFrameFindings?
 
+  /// Pages on whose being free the replay and kpageflags don't agree.
+  public struct FlagsDifference: Sendable, Equatable {
+    /// Taken without an event, as compaction does.
+    public var freeOnlyInReplay: UInt64 = 0
+    /// Given back without an event.
+    public var freeOnlyInFlags: UInt64 = 0
+  }
+
+  /// Findings of a replay that ended with the free blocks `free`.
   public init(
-    start: Start, outcome: FragmentationOutcome, policy: PageAllocatorPolicy, after: Snapshot?
+    start: Start, outcome: FragmentationOutcome, policy: PageAllocatorPolicy, after: Snapshot?,
+    knowledge: PageblockKnowledge = PageblockKnowledge(), free: borrowing FreeBlockMap
+  ) {
+    self.init(start: start, outcome: outcome, policy: policy, after: after, knowledge: knowledge)
+    guard let flags = after?.pageFlags else { return }
+    var difference = FlagsDifference()
+    var inReplay: UInt64 = 0
+    var common: UInt64 = 0
+    free.forEachBlock { frame, order in
+      inReplay += Order.pages(order)
+      let end = min(frame + Order.pages(order), UInt64(flags.pages.words.count))
+      if frame >= end { return }
+      for page in frame..<end where flags.flags(of: Int(page)).contains(.buddy) { common += 1 }
+    }
+    var inFlags: UInt64 = 0
+    for frame in flags.pages.words.indices where flags.flags(of: frame).contains(.buddy) { inFlags += 1 }
+    difference.freeOnlyInReplay = inReplay - common
+    difference.freeOnlyInFlags = inFlags - min(common, inFlags)
+    flagsDifference = difference
+  }
+
+  init(
+    start: Start, outcome: FragmentationOutcome, policy: PageAllocatorPolicy, after: Snapshot?,
+    knowledge: PageblockKnowledge
   ) {
     self.start = start
     self.outcome = outcome
     self.policy = policy
+    self.knowledge = knowledge
     zones = outcome.spans.map { ZoneID(node: $0.node, zone: $0.name) }
     comparisons = (after?.buddyInfo?.zones ?? []).compactMap { zone in
       guard
@@ -53,6 +94,20 @@ public struct FragmentationFindings: Sendable {
         outcome.end.freeBlocks.indices.contains(span)
       else { return nil }
       return Comparison(zone: zone.id, predicted: outcome.end.freeBlocks[span], observed: zone.freeBlocks)
+    }
+    if let info = after?.pageTypeInfo { compareTypes(info) }
+  }
+
+  private mutating func compareTypes(_ info: PageTypeInfo) {
+    for list in info.freeLists {
+      guard
+        let span = outcome.spans.firstIndex(where: { $0.node == list.id.node && $0.name == list.id.zone }),
+        outcome.freeBlocksByType.indices.contains(span),
+        let number = (0..<PageblockContents.typeCount).first(where: { name(migrateType: $0) == list.type })
+      else { continue }
+      let comparison = PageFrameFindings.TypeComparison(
+        zone: list.id, type: list.type, predicted: outcome.freeBlocksByType[span][number], counts: list.freeBlocks)
+      if !comparison.isEmpty { types.append(comparison) }
     }
   }
 
@@ -70,55 +125,7 @@ public struct FragmentationFindings: Sendable {
     case .highAtomic?: policy.numbering == .movableFirst ? "HighAtomic" : "Reserve"
     case .contiguous?: "CMA"
     case .isolate?: "Isolate"
-    case nil: "type \(number)"
-    }
-  }
-}
-
-/// Makes the memory that a replay of page events starts from.
-public enum FragmentationStart {
-  /// How it is known what was free.
-  public static func kind(before: Snapshot?, after: Snapshot?) -> FragmentationFindings.Start {
-    if before?.pageFlags != nil { return .snapshot }
-    return after?.pageFlags == nil ? .trace : .traceAndAfter
-  }
-
-  /// Memory in which that is free which was free: by `before`, or else by the survey of the trace and `after`.
-  public static func map(
-    survey: borrowing FrameSurvey, before: Snapshot?, after: Snapshot?, profile: KernelProfile
-  ) -> FreeBlockMap {
-    let flags = before?.pageFlags ?? after?.pageFlags
-    let end = max(UInt64(flags?.pages.words.count ?? 0), survey.end)
-    let spans = Self.spans(before ?? after, end: end, profile)
-    var map = FreeBlockMap(spans: spans, maximumOrder: profile.pageAllocator.maximumOrder)
-    if let flags = before?.pageFlags {
-      for frame in flags.pages.words.indices where flags.flags(of: frame).contains(.buddy) {
-        map.insert(UInt64(frame), order: 0)
-      }
-      return map
-    }
-    survey.forEachFree { map.insert($0, order: 0) }
-    if let flags = after?.pageFlags {
-      for frame in flags.pages.words.indices
-      where flags.flags(of: frame).contains(.buddy) && !survey.isSeen(UInt64(frame)) {
-        map.insert(UInt64(frame), order: 0)
-      }
-    }
-    return map
-  }
-
-  private static func spans(_ snapshot: Snapshot?, end: UInt64, _ profile: KernelProfile) -> [FreeBlockMap.Span] {
-    let known = (snapshot?.zoneInfo?.zones ?? []).compactMap { zone -> FreeBlockMap.Span? in
-      guard zone.isPopulated, let start = zone["start_pfn"], let spanned = zone["spanned"], start >= 0, spanned > 0
-      else { return nil }
-      return FreeBlockMap.Span(
-        name: zone.id.zone, node: zone.id.node, frames: UInt64(start)..<(UInt64(start) + UInt64(spanned)))
-    }
-    if !known.isEmpty { return known }
-    return ZoneSpan.spans(
-      end: PageFrame(end), architecture: profile.architecture, pageSize: profile.pageSize
-    ).map {
-      FreeBlockMap.Span(name: $0.kind.name, frames: $0.frames.lowerBound.rawValue..<$0.frames.upperBound.rawValue)
+    case nil: number == Int(PageblockContents.unknownType) ? "unknown" : "type \(number)"
     }
   }
 }

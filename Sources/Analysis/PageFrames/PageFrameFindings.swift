@@ -25,9 +25,31 @@ public struct PageFrameFindings: Sendable {
     public var type: String
     public var predicted: [UInt64]
     public var observed: [UInt64]
+    /// The orders at which the kernel stopped counting, so that there may be more.
+    public var cappedOrders: [Int]
+
+    init(zone: ZoneID, type: String, predicted: [UInt64], counts: [PageTypeInfo.Count]) {
+      self.zone = zone
+      self.type = type
+      self.predicted = predicted
+      observed = counts.map(\.blocks)
+      cappedOrders = counts.indices.filter { counts[$0].isCapped }
+    }
+
+    /// Whether neither side has a block.
+    var isEmpty: Bool { predicted.allSatisfy { $0 == 0 } && observed.allSatisfy { $0 == 0 } }
+    /// Orders at which the two agree; all that the kernel counted have to be there.
+    public var equalOrders: Int {
+      zip(predicted, observed).enumerated().count { order, blocks in
+        cappedOrders.contains(order) ? blocks.0 >= blocks.1 : blocks.0 == blocks.1
+      }
+    }
+    public var isEqual: Bool { predicted.count == observed.count && equalOrders == observed.count }
   }
 
   public var start: MachineStart.Knowledge
+  /// How the machine was made, for a trace that begins at boot.
+  public var boot: BootSummary?
   public var grades: PageFrameGrades
   /// How memory was short, if the trace has events of reclaim.
   public var pressure: PressureGrades?
@@ -111,10 +133,9 @@ public struct PageFrameFindings: Sendable {
         }
       }
       guard let predicted else { continue }
-      let observed = list.freeBlocks.map(\.blocks)
-      if predicted.contains(where: { $0 > 0 }) || observed.contains(where: { $0 > 0 }) {
-        result.append(TypeComparison(zone: list.id, type: list.type, predicted: predicted, observed: observed))
-      }
+      let comparison = TypeComparison(
+        zone: list.id, type: list.type, predicted: predicted, counts: list.freeBlocks)
+      if !comparison.isEmpty { result.append(comparison) }
     }
     return result
   }

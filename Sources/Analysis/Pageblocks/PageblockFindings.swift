@@ -1,5 +1,6 @@
 import KernelTypes
 import MemoryModels
+import Replay
 
 /// Physical memory by pageblock: what of it is free, and what is in use for which migrate type.
 public struct PageblockFindings: Sendable {
@@ -7,7 +8,7 @@ public struct PageblockFindings: Sendable {
   public struct Content: Sendable, Equatable {
     public var freePages: UInt64 = 0
     /// By the kernel's number of the migrate type.
-    public var usedPages = [UInt64](repeating: 0, count: PageblockAnalysis.types)
+    public var usedPages = [UInt64](repeating: 0, count: PageblockContents.typeCount)
 
     /// Whether nothing is known of them.
     public var isEmpty: Bool { freePages == 0 && usedPages.allSatisfy { $0 == 0 } }
@@ -67,7 +68,7 @@ public struct PageblockFindings: Sendable {
       let perCell = (count + Self.cellLimit - 1) / Self.cellLimit
       var zone = Zone(
         name: span.name, node: span.node, cells: [], pageblocks: count, freeBlocks: 0,
-        pureBlocks: Array(repeating: 0, count: PageblockAnalysis.types), mixedBlocks: 0, unknownBlocks: count,
+        pureBlocks: Array(repeating: 0, count: PageblockContents.typeCount), mixedBlocks: 0, unknownBlocks: count,
         content: Content())
       for start in stride(from: first, through: last, by: Int(clamping: perCell)) {
         let frame = start * size

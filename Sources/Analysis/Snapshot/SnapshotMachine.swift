@@ -41,7 +41,8 @@ public struct SnapshotMachine: Sendable {
       return Int(kilobytes) * 1024
     }
     // The kernel counts the same pages in zoneinfo (as pages) and meminfo (as kilobytes).
-    let free = snapshot.zoneInfo?.zones.reduce(0) { $0 &+ ($1["managed"] ?? 0) } ?? 0
+    guard let zoneInfo = snapshot.zoneInfo, zoneInfo.damage.isNone else { return nil }
+    let free = zoneInfo.zones.reduce(0) { $0 &+ ($1["managed"] ?? 0) }
     guard free > 0, let total = snapshot.memInfo?["MemTotal"], total < countLimit else { return nil }
     return [4, 8, 16, 32, 64].first { (free &* $0 &- Int(total)).magnitude < total / 10 }.map { $0 * 1024 }
   }

@@ -23,19 +23,33 @@ public struct ZoneFragmentation: Sendable {
   public var types: [TypeBlocks]
   public var marks: Marks?
 
-  /// The zones of a snapshot's buddyinfo.
+  /// The zones of a snapshot's buddyinfo; without it, those whose blocks pagetypeinfo adds up.
   public static func all(_ snapshot: Snapshot) -> [ZoneFragmentation] {
-    (snapshot.buddyInfo?.zones ?? []).map { zone in
-      let lists = snapshot.pageTypeInfo?.freeLists.filter { $0.id == zone.id } ?? []
-      let info = snapshot.zoneInfo?.zones.first { $0.id == zone.id }
+    let zones = snapshot.buddyInfo?.zones.map { ($0.id, $0.freeBlocks) } ?? sums(snapshot.pageTypeInfo)
+    return zones.map { id, freeBlocks in
+      let lists = snapshot.pageTypeInfo?.freeLists.filter { $0.id == id } ?? []
+      let info = snapshot.zoneInfo?.zones.first { $0.id == id }
       var marks: Marks?
       if let info, let minimum = info["min"], let low = info["low"], let high = info["high"] {
         marks = Marks(minimum: minimum, low: low, high: high, boost: info["boost"] ?? 0)
       }
       return ZoneFragmentation(
-        id: zone.id, index: FragmentationIndex(freeBlocks: zone.freeBlocks),
+        id: id, index: FragmentationIndex(freeBlocks: freeBlocks),
         types: lists.map { TypeBlocks(type: $0.type, freeBlocks: $0.freeBlocks) }, marks: marks)
     }
+  }
+
+  private static func sums(_ info: PageTypeInfo?) -> [(ZoneID, [UInt64])] {
+    var zones: [(id: ZoneID, blocks: [UInt64])] = []
+    for list in info?.freeLists ?? [] {
+      let blocks = list.freeBlocks.map(\.blocks)
+      if let index = zones.firstIndex(where: { $0.id == list.id }), zones[index].blocks.count == blocks.count {
+        for order in blocks.indices { zones[index].blocks[order] &+= blocks[order] }
+      } else {
+        zones.append((list.id, blocks))
+      }
+    }
+    return zones.map { ($0.id, $0.blocks) }
   }
 
   public var orders: Range<Int> { index.freeBlocks.indices }

@@ -5,6 +5,7 @@ import ProcSnapshots
 import Replay
 import Reports
 import TraceEvents
+import TraceInput
 
 /// `frag`: free memory by order over a trace, and who broke it up.
 struct FragCommand: ReportingCommand {
@@ -16,8 +17,8 @@ struct FragCommand: ReportingCommand {
 
       Which pages were free at the start comes from the kpageflags of a snapshot from before. Without one, the trace's \
       own first events tell, and --after tells for pages that nobody touched. Its buddyinfo also grades the result. \
-      A capture (directory or archive of Tools/capture) brings both snapshots. A directory of /proc files in the trace's \
-      place gives the snapshot's own fragmentation, as `snapshot` does.
+      A capture (directory or archive of Tools/capture) brings both snapshots. A snapshot in the trace's place (a directory \
+      of /proc files, a .tar or .tar.zst of one) gives its own fragmentation, as `snapshot` does.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -30,13 +31,24 @@ struct FragCommand: ReportingCommand {
     name: .long, help: "Which of those who broke large blocks come first: by times, the order asked for, or name.")
   var sort: BreakerOrder = .count
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Which of several snapshots, for a snapshot in the trace's place: as for `snapshot`.", valueName: "label"))
+  var label: String?
+
   func validate() throws { try output.require([.text, .json, .markdown], command: "frag") }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    let bundle = CaptureBundle(input.trace)
-    if bundle == nil, SnapshotReader.isDirectory(input.trace) { return try snapshotAlone(environment) }
+    if isSnapshotAlone { return try snapshotAlone(environment) }
+    if label != nil {
+      throw CommandFailure(
+        "--label chooses among the snapshots in the trace's place, and \(input.trace) is a trace; "
+          + "--before-label and --after-label choose in --before and --after")
+    }
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
+    let bundle = CaptureBundle(input.trace)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
     var pages = try PagePredictionPass(snapshots, before: before, after: after)
@@ -44,17 +56,22 @@ struct FragCommand: ReportingCommand {
 
     var batch = EventBatch()
     var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
-    var survey = FrameSurvey()
+    var survey = FrameSurvey(
+      policy: FragmentationStart.profile(first.profile.kernelProfile, before: before, after: after).pageAllocator)
     while try first.next(&batch) != nil {
       survey.consume(batch)
-      pages?.survey(batch, strings: first.strings, clock: first.context.clock)
+      pages?.survey(
+        batch, strings: first.strings, clock: first.context.clock, profile: first.profile.kernelProfile)
     }
     try requirePageEvents(survey)
-    let profile = first.profile.kernelProfile
-    let map = FragmentationStart.map(survey: survey, before: before, after: after, profile: profile)
+    let profile = FragmentationStart.profile(first.profile.kernelProfile, before: before, after: after)
+    let types = FragmentationStart.pageblockTypes(
+      survey: survey, before: before, after: after, policy: profile.pageAllocator)
+    let map = FragmentationStart.map(survey: survey, before: before, after: after, profile: profile, types: types)
     var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     var replay = FragmentationReplay(
-      map: map, policy: profile.pageAllocator, strings: second.strings, stacks: second.stacks)
+      map: map, pageblockTypes: types.types, policy: profile.pageAllocator, strings: second.strings,
+      stacks: second.stacks)
     try pages?.begin(profile: profile, strings: second.strings, trace: input.trace)
     while let parts = try second.next(&batch) {
       pages?.consume(batch, parts, strings: second.strings, clock: second.context.clock)
@@ -62,9 +79,10 @@ struct FragCommand: ReportingCommand {
         replay.consume(batch, rows: part.rows, isInside: part.phase == .inside)
       }
     }
+    let outcome = replay.finish()
     var findings = FragmentationFindings(
-      start: FragmentationStart.kind(before: before, after: after), outcome: replay.finish(),
-      policy: profile.pageAllocator, after: after)
+      start: FragmentationStart.kind(before: before, after: after), outcome: outcome, policy: profile.pageAllocator,
+      after: after, knowledge: types.knowledge, free: replay.map)
     findings.pageFrames = try pages?.finish(trace: input.trace)
     let subject = try second.finish(pairing: PairingCounts())
     let report = FragmentationReport(subject: subject, findings: findings, top: output.top, order: sort)
@@ -72,14 +90,36 @@ struct FragCommand: ReportingCommand {
     return try gate.judge(second.status(subject, environment)) { try report.json() }
   }
 
-  /// A directory in the trace's place: the snapshot's own zones and indices.
+  /// A snapshot in the trace's place: its own zones and indices.
   private func snapshotAlone(_ environment: CommandEnvironment) throws -> ExitStatus {
-    var arguments = [input.trace, "--format", output.format.rawValue]
-    if let file = output.output { arguments += ["--output", file] }
-    if let top = output.top { arguments += ["--top", "\(top)"] }
-    arguments += ["--color", output.color.rawValue]
-    if input.strict { arguments.append("--strict") }
-    return try SnapshotCommand.parse(arguments).run(in: environment)
+    if snapshots.before != nil || snapshots.after != nil || snapshots.pages == .model {
+      throw CommandFailure(
+        "\(input.trace): is a snapshot; --before, --after and --pages go with a trace. "
+          + "`kmemreplay snapshot \(input.trace) --diff OTHER` compares two snapshots")
+    }
+    let destination = try output.openDestination(environment, input: input.trace)
+    let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
+    let findings = try SnapshotCommand.read([input.trace], label: label)
+    if findings.zones.isEmpty {
+      let files = findings.snapshot.present.keys.map(\.rawValue).sorted().joined(separator: ", ")
+      throw CommandFailure(
+        "\(SafeText.printable(findings.snapshot.name)): says nothing of free blocks: it has \(files). frag needs "
+          + "buddyinfo or pagetypeinfo; `kmemreplay snapshot` shows the rest")
+    }
+    let report = SnapshotReport(findings: findings, top: output.top)
+    try destination.write(report, as: output.format)
+    let status = SnapshotCommand.status([findings], strict: input.strict, environment)
+    return try gate.judge(status) { try report.json() }
+  }
+
+  /// Whether there is a snapshot in the trace's place: a directory or an archive without a trace, or one of the files that
+  /// tell free blocks.
+  private var isSnapshotAlone: Bool {
+    if input.trace == TraceInput.standardInputPath { return false }
+    if let bundle = CaptureBundle(input.trace), bundle.hasTrace { return false }
+    if SnapshotReader.isSnapshot(input.trace) { return true }
+    let name = input.trace.split(separator: "/").last.map(String.init) ?? ""
+    return SnapshotFileKind.recognise(name).map { [.buddyInfo, .pageTypeInfo].contains($0.kind) } ?? false
   }
 
   private func requirePageEvents(_ survey: borrowing FrameSurvey) throws {

@@ -70,20 +70,20 @@ struct SnapshotCommand: ReportingCommand {
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: snapshot.first ?? "")
-    let first = try read(snapshot, label: label)
+    let first = try Self.read(snapshot, label: label)
     if let diff {
-      let second = try read([diff], label: diffLabel ?? label)
+      let second = try Self.read([diff], label: diffLabel ?? label)
       let report = SnapshotDifferenceReport(before: first, after: second, top: output.top)
       try destination.write(report, as: output.format)
-      return status([first, second], environment)
+      return Self.status([first, second], strict: strict, environment)
     }
     if !sysctl.sysctl.isEmpty || press != nil {
       try destination.write(SettingsWhatIfReport(findings: first, whatIf: whatIf(first)), as: output.format)
-      return status([first], environment)
+      return Self.status([first], strict: strict, environment)
     }
     let report = SnapshotReport(findings: first, top: output.top)
     try destination.write(report, as: output.format)
-    return status([first], environment)
+    return Self.status([first], strict: strict, environment)
   }
 
   private func whatIf(_ findings: SnapshotFindings) throws -> SettingsWhatIf {
@@ -99,7 +99,8 @@ struct SnapshotCommand: ReportingCommand {
     }
   }
 
-  private func read(_ paths: [String], label: String?) throws -> SnapshotFindings {
+  /// Reads a snapshot and checks it. Throws `CommandFailure`.
+  static func read(_ paths: [String], label: String?) throws -> SnapshotFindings {
     do throws(SnapshotError) {
       let snapshot = try SnapshotReader.read(paths: paths, label: label)
       if snapshot.present.isEmpty, let first = snapshot.unusable.first { throw first.error }
@@ -109,7 +110,10 @@ struct SnapshotCommand: ReportingCommand {
     }
   }
 
-  private func status(_ all: [SnapshotFindings], _ environment: CommandEnvironment) -> ExitStatus {
+  /// How a run ended: with `strict`, damaged files are a failure.
+  static func status(
+    _ all: [SnapshotFindings], strict: Bool, _ environment: CommandEnvironment
+  ) -> ExitStatus {
     let hasLoss = all.contains { findings in
       !findings.snapshot.unusable.isEmpty || findings.snapshot.archiveError != nil
         || findings.snapshot.present.values.contains { !$0.isNone }

@@ -20,9 +20,17 @@ struct SnapshotOptions: ParsableArguments {
       "Who chooses page frames: the trace, or the model, which is then graded against it.",
       discussion: """
         The model needs to know which pages were free: from --before with kpageflags, or with a dump of the free lists \
-        in their order (kmfree).
+        in their order (kmfree). A trace that begins when the kernel starts needs none: the memory map tells what was \
+        handed over, from --memory-map, from dmesg or iomem in --after, or from the trace's own events.
         """))
   var pages: PageChoice = .traced
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Where memory is, for a trace that begins at boot: the kernel's messages (dmesg) or /proc/iomem.",
+      valueName: "file"))
+  var memoryMap: String?
 
   @Option(
     name: .long,
@@ -39,6 +47,10 @@ struct SnapshotOptions: ParsableArguments {
   func validate() throws {
     if pages == .traced, beforeAt != nil || afterAt != nil {
       throw ValidationError("--before-at and --after-at are for --pages model.")
+    }
+    if memoryMap != nil, pages == .traced { throw ValidationError("--memory-map is for --pages model.") }
+    if memoryMap != nil, before != nil {
+      throw ValidationError("--before and --memory-map both say what was free at the start; give one of them.")
     }
   }
 

@@ -19,6 +19,9 @@ struct CaptureBundle {
     if !isCapture { return nil }
   }
 
+  /// Whether there is a trace in it: an archive may hold snapshots alone.
+  var hasTrace: Bool { isDirectory || CaptureFolder.hasTrace(inArchive: path) }
+
   /// The snapshot in the directory `label`; `nil` if there is none.
   func snapshot(_ label: String) throws -> Snapshot? {
     do throws(SnapshotError) {

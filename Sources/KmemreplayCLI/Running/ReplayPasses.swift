@@ -80,7 +80,7 @@ struct ReplayPasses {
 
     var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
     let survey = try learn(&start, reading: &first) { batch, run in
-      pages?.survey(batch, strings: run.strings, clock: run.context.clock)
+      pages?.survey(batch, strings: run.strings, clock: run.context.clock, profile: run.profile.kernelProfile)
     }
 
     let setups = choices.map { start.setup($0, knownCaches: knownCaches) }

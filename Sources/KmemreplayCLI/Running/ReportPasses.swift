@@ -23,8 +23,9 @@ struct ReportPasses {
     let memoryAfter = after.ofMemory
     var start = try replay.reconnoitre(try open(), memoryBefore ?? memoryAfter)
 
+    start.profile = FragmentationStart.profile(start.profile, before: memoryBefore, after: memoryAfter)
     var first = TraceRun(input, environment, reading: try open(), pass: (1, 2))
-    var frames = FrameSurvey()
+    var frames = FrameSurvey(policy: start.profile.pageAllocator)
     let survey = try replay.learn(&start, reading: &first) { batch, _ in frames.consume(batch) }
     let hasPages = frames.lockedEvents > 0
 
@@ -33,12 +34,16 @@ struct ReportPasses {
     let setups = choices.map { start.setup($0, knownCaches: knownCaches) }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     let policy = start.profile.pageAllocator
-    let map = FragmentationStart.map(survey: frames, before: memoryBefore, after: memoryAfter, profile: start.profile)
+    let types = FragmentationStart.pageblockTypes(
+      survey: frames, before: memoryBefore, after: memoryAfter, policy: policy)
+    let map = FragmentationStart.map(
+      survey: frames, before: memoryBefore, after: memoryAfter, profile: start.profile, types: types)
     var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     // Replays look at themselves once a batch: for a short trace batches are small, so that there is something to draw.
     let events = Int(clamping: first.eventCount)
     var batch = EventBatch(capacity: min(max(events / 400, 32), EventBatch.standardCapacity))
-    var fragmentation = FragmentationReplay(map: map, policy: policy, strings: second.strings, stacks: second.stacks)
+    var fragmentation = FragmentationReplay(
+      map: map, pageblockTypes: types.types, policy: policy, strings: second.strings, stacks: second.stacks)
     var pageblocks = PageblockAnalysis(policy: policy)
     var lifetimes = LifetimeAnalysis()
     var pageUse = PageUseAnalysis()
@@ -80,9 +85,10 @@ struct ReportPasses {
     }
     if hasPages {
       report.pageblocks = pageblocks.finish(free: fragmentation.map)
+      let outcome = fragmentation.finish()
       report.fragmentation = FragmentationFindings(
-        start: FragmentationStart.kind(before: memoryBefore, after: memoryAfter), outcome: fragmentation.finish(),
-        policy: policy, after: memoryAfter)
+        start: FragmentationStart.kind(before: memoryBefore, after: memoryAfter), outcome: outcome, policy: policy,
+        after: memoryAfter, knowledge: types.knowledge, free: fragmentation.map)
     }
     return (report, second.status(subject, environment))
   }

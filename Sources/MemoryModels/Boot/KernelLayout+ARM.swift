@@ -3,12 +3,21 @@ import KernelTypes
 extension KernelLayout {
   /// Gap between the end of memory and vmalloc (`VMALLOC_OFFSET`), on both 32-bit architectures.
   static let vmallocOffset: UInt64 = 8 << 20
-  /// Offsets that Kconfig of arm and x86 offers.
-  static let pageOffsets: Set<UInt64> = [0x4000_0000, 0x7800_0000, 0x8000_0000, 0xB000_0000, 0xC000_0000]
+  /// The offsets that a kernel can be configured with, ascending. Follows PAGE_OFFSET in arch/x86/Kconfig and
+  /// arch/arm/Kconfig, Linux 6.1: those that give up the last of user space for low memory are not for large physical
+  /// addresses.
+  static func pageOffsets(_ architecture: Architecture, hasLargePhysicalAddresses isLarge: Bool) -> [UInt64] {
+    if isLarge { return [0x4000_0000, 0x8000_0000, 0xC000_0000] }
+    return architecture == .x86
+      ? [0x4000_0000, 0x7800_0000, 0x8000_0000, 0xB000_0000, 0xC000_0000]
+      : [0x4000_0000, 0x8000_0000, 0xB000_0000, 0xC000_0000]
+  }
 
   func checkedPageOffset() throws(KernelLayoutError) -> UInt64 {
     let offset = machine.pageOffset ?? 0xC000_0000
-    if !Self.pageOffsets.contains(offset) { throw .pageOffset(offset) }
+    let known = Self.pageOffsets(
+      machine.architecture, hasLargePhysicalAddresses: machine.hasLargePhysicalAddresses)
+    if !known.contains(offset) { throw .pageOffset(offset, known) }
     if let bits = machine.addressBits, bits != 32 { throw .addressBits(bits, .x86_64) }
     return offset
   }
@@ -17,7 +26,9 @@ extension KernelLayout {
   ///
   /// Low memory ends where `vmalloc=` starts to count; the area itself starts at the next 8 MiB that leave a gap, so it is
   /// up to 8 MiB smaller or larger than asked. Follows `early_vmalloc` and `adjust_lowmem_bounds` in arch/arm/mm/mmu.c,
-  /// Linux 6.1 (`sanity_check_meminfo` in 3.5 to 5.4).
+  /// VMALLOC_OFFSET, VMALLOC_START and VMALLOC_END in arch/arm/include/asm/pgtable.h, TASK_SIZE, MODULES_VADDR and
+  /// FDT_FIXED_BASE in memory.h, PKMAP_BASE and LAST_PKMAP in highmem.h, FIXADDR_START and FIXADDR_END in fixmap.h, and
+  /// Documentation/arm/memory.rst, Linux 6.1 (`sanity_check_meminfo` in 3.5 to 5.4).
   mutating func layOutARM() throws(KernelLayoutError) {
     let kernel = machine.kernel
     let offset = try checkedPageOffset()

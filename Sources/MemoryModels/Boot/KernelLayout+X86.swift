@@ -1,28 +1,46 @@
 import KernelTypes
 
 extension KernelLayout {
-  /// Pages of the fixmap from its start to FIXADDR_TOP, of a kernel in the usual configuration.
-  private static let fixmapPages: UInt64 = 0xEA
   private static let fixmapTop: UInt64 = 0xFFFF_F000
-  /// Pages of a CPU's entry area (`CPU_ENTRY_AREA_PAGES`).
-  private static let entryAreaPages: UInt64 = 39
+  /// Pages of a CPU's entry area: descriptor table, entry stack and double-fault stack with a guard page each, five pages
+  /// of task state with its two I/O bitmaps, debug store, and 32 pages of its buffers. `struct cpu_entry_area` in
+  /// arch/x86/include/asm/cpu_entry_area.h, Linux 6.1.
+  private static let entryAreaPages: UInt64 = 43
+
+  /// Pages of the fixmap that stay after boot, and all of them, in a usual configuration.
+  ///
+  /// From 5.11 on: three for consoles and the hole, local APIC, 64 I/O APICs, 16 atomic mappings a CPU, PCI configuration
+  /// and two for error records; then 512 mappings that boot uses, which must not cross a page table, and one to test write
+  /// protection. Follows `enum fixed_addresses` in arch/x86/include/asm/fixmap.h, MAX_IO_APICS in apicdef.h and KM_MAX_IDX
+  /// in asm-generic/kmap_size.h, Linux 6.1. Before that, what kernels of 3.x printed at boot.
+  private func fixmapPages() -> (permanent: UInt64, all: UInt64) {
+    if machine.kernel < KernelVersion(5, 11) { return (0xEA, 0xEA) }
+    let permanent = 71 + 16 * UInt64(max(machine.cpuLimit, 1))
+    let entries: UInt64 = machine.hasLargePhysicalAddresses ? 512 : 1024
+    let crosses = (permanent ^ (permanent + 511)) / entries != 0
+    return (permanent, (crosses ? permanent + 512 - permanent % 512 : permanent) + 513)
+  }
 
   /// 32-bit x86 with high memory, with or without PAE.
   ///
-  /// Follows `find_low_pfn_range` in arch/x86/mm/init_32.c and MAXMEM, VMALLOC_START and PKMAP_BASE in
-  /// arch/x86/include/asm/pgtable_32_areas.h, Linux 6.1 and 3.5.
+  /// Follows `find_low_pfn_range` in arch/x86/mm/init_32.c, `parse_vmalloc` in arch/x86/mm/pgtable_32.c, and MAXMEM,
+  /// VMALLOC_START, PKMAP_BASE, LDT_BASE_ADDR and CPU_ENTRY_AREA_BASE in arch/x86/include/asm/pgtable_32_areas.h, Linux
+  /// 6.1; the sizes before 5.11 are those that kernels of 3.x print.
   mutating func layOutX86() throws(KernelLayoutError) {
     let offset = try checkedPageOffset()
     let page = Self.pageSize
     let large = machine.hasLargePhysicalAddresses
     let pmd: UInt64 = large ? 2 << 20 : 4 << 20
     kmapSlots = large ? 512 : 1024
-    let fixmap = Self.fixmapTop - Self.fixmapPages * page
+    let fixmapPages = fixmapPages()
+    guard fixmapPages.all * page < Self.fixmapTop - offset else { throw .noRoom }
+    let fixmap = Self.fixmapTop - fixmapPages.permanent * page
+    let fixmapAndBoot = Self.fixmapTop - fixmapPages.all * page
     var pkmap: UInt64
     if machine.kernel >= KernelVersion(4, 15) {
       let areas = UInt64(max(machine.cpuLimit, 1)) * Self.entryAreaPages
-      guard (areas + 1) * page < fixmap - offset - pmd else { throw .noRoom }
-      let entryAreas = Self.alignDown(fixmap - page * (areas + 1), pmd)
+      guard (areas + 1) * page + 3 * pmd < fixmapAndBoot - offset else { throw .noRoom }
+      let entryAreas = Self.alignDown(fixmapAndBoot - page * (areas + 1), pmd)
       let descriptors = Self.alignDown(entryAreas - page, pmd)
       pkmap = Self.alignDown(descriptors - page, pmd)
       add(.other, "LDT", descriptors..<(descriptors + pmd), "a process's segment descriptors")

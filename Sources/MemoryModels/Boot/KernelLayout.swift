@@ -122,7 +122,7 @@ public struct KernelLayout: Hashable, Sendable {
 /// Why an address space could not be laid out.
 public enum KernelLayoutError: Error, Hashable, Sendable, CustomStringConvertible {
   case memory(UInt64)
-  case pageOffset(UInt64)
+  case pageOffset(UInt64, [UInt64])
   case addressBits(Int, Architecture)
   case onlyOn32Bit(String)
   /// No room is left for memory.
@@ -131,9 +131,9 @@ public enum KernelLayoutError: Error, Hashable, Sendable, CustomStringConvertibl
   public var description: String {
     switch self {
     case .memory(let bytes): "\(bytes) bytes of memory make no machine; expected 1 MiB to 4 PiB"
-    case .pageOffset(let offset):
-      "0x\(String(offset, radix: 16)) is no page offset; expected 0x40000000, 0x78000000, 0x80000000, 0xb0000000 or "
-        + "0xc0000000"
+    case .pageOffset(let offset, let known):
+      "0x\(String(offset, radix: 16)) is no page offset of such a kernel; expected one of "
+        + known.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
     case .addressBits(let bits, let architecture):
       architecture == .arm64
         ? "\(bits) address bits: expected 39, 42, 47 or 48 on arm64"

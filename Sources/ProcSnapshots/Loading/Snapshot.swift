@@ -22,6 +22,7 @@ public struct Snapshot: Sendable {
   public var vmallocInfo: VmallocInfo?
   public var ioMemory: IOMemory?
   public var swaps: Swaps?
+  public var bootLog: BootLog?
   public var fragmentationIndex: FragmentationIndexFile?
   public var unusableIndex: FragmentationIndexFile?
   public var pageOwner: PageOwner?
@@ -101,6 +102,7 @@ public struct Snapshot: Sendable {
     case .vmallocInfo: try keep(kind, content, \.vmallocInfo)
     case .ioMemory: try keep(kind, content, \.ioMemory)
     case .swaps: try keep(kind, content, \.swaps)
+    case .bootLog: try keep(kind, content, \.bootLog)
     case .fragmentationIndex: try keep(kind, content, \.fragmentationIndex)
     case .unusableIndex: try keep(kind, content, \.unusableIndex)
     case .pageOwner: try keep(kind, content, \.pageOwner)

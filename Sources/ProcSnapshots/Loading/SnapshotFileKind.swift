@@ -14,6 +14,8 @@ public enum SnapshotFileKind: String, CaseIterable, Sendable, Codable {
   case vmallocInfo = "vmallocinfo"
   case ioMemory = "iomem"
   case swaps
+  /// The kernel's messages.
+  case bootLog = "dmesg"
   case fragmentationIndex = "extfrag_index"
   case unusableIndex = "unusable_index"
   case pageOwner = "page_owner"
@@ -30,6 +32,7 @@ public enum SnapshotFileKind: String, CaseIterable, Sendable, Codable {
   /// Where the kernel has it, or how to record it.
   public var source: String {
     switch self {
+    case .bootLog: "dmesg"
     case .slabDirectory: "grep -r . /sys/kernel/slab"
     case .sysctlVM: "grep -r . /proc/sys/vm"
     case .hugePages: "grep -r . /sys/kernel/mm/transparent_hugepage"
@@ -45,13 +48,13 @@ public enum SnapshotFileKind: String, CaseIterable, Sendable, Codable {
   public var isOfProcess: Bool { [.maps, .smaps, .status, .pageMap].contains(self) }
 
   /// Whether every kernel has it, so that a snapshot without it lacks something.
-  public var isExpected: Bool { self != .freeLists }
+  public var isExpected: Bool { self != .freeLists && self != .bootLog }
 
   /// Other names that people give these files.
   private static let otherNames: [String: SnapshotFileKind] = [
     "sysctl": .sysctlVM, "sysctl_vm": .sysctlVM, "vm": .sysctlVM, "slab": .slabDirectory,
     "sys_slab": .slabDirectory, "transparent_hugepage": .hugePages, "smaps_rollup": .smaps,
-    "freelists": .freeLists,
+    "freelists": .freeLists, "kern.log": .bootLog,
   ]
 
   /// The kind of a file by its name, and the label in front of it: `t0.buddyinfo` is `buddyinfo` with the label `t0`.

@@ -53,9 +53,13 @@ public enum SnapshotReader {
 
   /// Reads the sections of a kernel's image from a `System.map`, or from the output of `readelf -S`.
   public static func kernelImage(path: String) throws(SnapshotError) -> KernelImageFile {
+    try KernelImageFile(parsing: content(of: path))
+  }
+
+  /// The bytes of a file whose name says nothing of its kind.
+  public static func content(of path: String) throws(SnapshotError) -> FileContent {
     let name = path.split(separator: "/").last.map(String.init) ?? path
-    return try KernelImageFile(
-      parsing: FileContent(name: name, bytes: try FileSystem.contents(of: path, limit: 1 << 28)))
+    return FileContent(name: name, bytes: try FileSystem.contents(of: path, limit: 1 << 28))
   }
 
   /// Picks the files of one snapshot.
@@ -67,7 +71,11 @@ public enum SnapshotReader {
         remedy: "Copy them from /proc with `cat`.")
     }
     var groups: [String] = []
-    for candidate in candidates where !groups.contains(candidate.group) { groups.append(candidate.group) }
+    // The kernel's messages beside several snapshots belong to all of them.
+    let machineFiles = candidates.filter { $0.kind != .bootLog }
+    for candidate in machineFiles.isEmpty ? candidates : machineFiles where !groups.contains(candidate.group) {
+      groups.append(candidate.group)
+    }
     groups.sort()
     let chosen: String
     if let label {
@@ -90,6 +98,9 @@ public enum SnapshotReader {
     for candidate in candidates where candidate.group == chosen && files[candidate.kind] == nil {
       files[candidate.kind] = candidate.content
     }
+    if files[.bootLog] == nil {
+      files[.bootLog] = candidates.first { $0.kind == .bootLog && $0.group.isEmpty }?.content
+    }
     return Snapshot(name: chosen.isEmpty ? path : path + " (" + chosen + ")", files: files)
   }
 
@@ -97,14 +108,14 @@ public enum SnapshotReader {
     groups.map { "`" + ($0.isEmpty ? "." : $0) + "`" }.joined(separator: ", ")
   }
 
-  /// A directory's own files; if it has none, those of the directories in it.
+  /// A directory's own files; if it has none but the messages, those of the directories in it as well.
   private static func directoryCandidates(_ path: String) throws(SnapshotError) -> [Candidate] {
     let names = try FileSystem.entries(of: path)
     var own: [Candidate] = []
     for name in names {
       if let candidate = try candidate(path + "/" + name, directory: "", name: name) { own.append(candidate) }
     }
-    if !own.isEmpty { return own }
+    if own.contains(where: { $0.kind != .bootLog }) { return own }
     for name in names where FileSystem.isDirectory(path + "/" + name) {
       for inner in try FileSystem.entries(of: path + "/" + name) {
         let file = path + "/" + name + "/" + inner

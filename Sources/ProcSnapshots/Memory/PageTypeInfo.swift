@@ -55,7 +55,7 @@ public struct PageTypeInfo: KernelFile {
     pageblockOrder = Int(order)
     pagesPerBlock = pages
     freeLists = []
-    var orders: Int?
+    var lists: [(line: FieldCursor, list: FreeList)] = []
     while var cursor = text.line() {
       let line = cursor
       if cursor.isAtEnd || cursor.take("Free pages count") { continue }
@@ -64,12 +64,11 @@ public struct PageTypeInfo: KernelFile {
       } else if cursor.take("Number of mixed blocks ") {
         mixedBlocks = BlockTable(types: cursor.words(), rows: [])
       } else if blocks == nil {
-        guard let list = cursor.freeList(), list.freeBlocks.count == orders ?? list.freeBlocks.count else {
+        if let list = cursor.freeList() {
+          lists.append((line, list))
+        } else {
           text.leaveOut(line, expected: "Node    0, zone   Normal, type    Movable      1      2 …")
-          continue
         }
-        orders = list.freeBlocks.count
-        freeLists.append(list)
       } else {
         let types = (mixedBlocks ?? blocks)?.types.count
         guard let id = cursor.zoneID(), let counts = cursor.counts(), counts.count == types else {
@@ -78,6 +77,15 @@ public struct PageTypeInfo: KernelFile {
         }
         let row = BlockTable.Row(id: id, blocks: counts)
         if mixedBlocks != nil { mixedBlocks?.rows.append(row) } else { blocks?.rows.append(row) }
+      }
+    }
+    // All lists have the same orders: a line with more or fewer columns is damaged.
+    let orders = commonLength(lists.map(\.list.freeBlocks.count)) ?? 0
+    for (line, list) in lists {
+      if list.freeBlocks.count == orders {
+        freeLists.append(list)
+      } else {
+        text.leaveOut(line, expected: "\(orders) columns, as in the other lines")
       }
     }
     try text.require(freeLists.count, of: "Node    0, zone   Normal, type    Movable      1      2 …")

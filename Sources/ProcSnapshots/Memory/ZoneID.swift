@@ -46,5 +46,10 @@ func commonLength(_ lengths: [Int]) -> Int? {
   var counts: [Int: Int] = [:]
   for length in lengths { counts[length, default: 0] += 1 }
   let most = counts.values.max()
+  // Among lines that can't outvote each other, those with the orders that nearly all kernels have are right.
+  if counts[usualOrders] == most { return usualOrders }
   return lengths.first { counts[$0] == most }
 }
+
+/// Orders of the page allocator, unless a kernel is configured with others.
+private let usualOrders = 11

@@ -35,6 +35,38 @@ public struct KPageFlags: KernelFile {
 
   public func flags(of frame: Int) -> Flags { Flags(rawValue: pages.words[frame]) }
 
+  /// What a page frame is used for, each frame under the first that applies.
+  public enum Use: String, CaseIterable, Sendable, Codable {
+    case absent
+    case free
+    case slab
+    case pageTable
+    case anonymous
+    /// Pages of files, tmpfs and shared memory on the lists of reclaimable ones.
+    case file
+    case reserved
+    /// In use by the kernel or drivers, or on a CPU's list of free pages.
+    case other
+  }
+
+  /// Frames by use.
+  public var uses: [Use: Int] {
+    var uses: [Use: Int] = [:]
+    for frame in pages.words.indices { uses[use(of: frame), default: 0] += 1 }
+    return uses
+  }
+
+  private func use(of frame: Int) -> Use {
+    let flags = flags(of: frame)
+    if flags.contains(.noPage) { return .absent }
+    if flags.contains(.buddy) { return .free }
+    if flags.contains(.slab) { return .slab }
+    if flags.contains(.pageTable) { return .pageTable }
+    if flags.contains(.anonymous) { return .anonymous }
+    if flags.contains(.lru) { return .file }
+    return flags.contains(.reserved) ? .reserved : .other
+  }
+
   /// Frames that have all of these flags.
   public func count(_ flags: Flags) -> Int { pages.words.count { $0 & flags.rawValue == flags.rawValue } }
 }

@@ -26,6 +26,8 @@ public struct PageFrameGrades: Sendable, Equatable {
   public var pageFrame = Grade()
   /// Requests that took blocks from the buddy's lists, and those that took exactly the predicted ones in their order.
   public var refill = Grade()
+  /// Blocks handed out that are not graded, because the trace itself told where they stood when it began.
+  public var toldByTrace: UInt64 = 0
   /// Blocks that CPUs' lists gave back to the buddy's (`mm_page_pcpu_drain`), and the predicted ones.
   public var drain = Grade()
   /// Requests served from another type's memory (`mm_page_alloc_extfrag`), and the predicted ones.

@@ -14,7 +14,7 @@ extension PagePrediction {
     if let predicted, predicted.rawValue == event.frame, let zone = machine.zoneIndex(of: predicted),
       machine[zone: zone].stepCount == 0
     {
-      if event.marks.contains(.isInside) {
+      if isGraded(event) {
         grades.pageFrame.count(true)
         grades.zone.count(true)
       }
@@ -51,7 +51,7 @@ extension PagePrediction {
     }
     let isFree = machine.withZone(zone) { $0.take(frame, order: order, isMovable: event.type == .movable) }
     if !isFree, kind != .otherZone { kind = .freedUnseen }
-    if event.marks.contains(.isInside) {
+    if isGraded(event) {
       let isRight = predicted == frame
       grades.pageFrame.count(isRight)
       grades.zone.count(kind != .otherZone)

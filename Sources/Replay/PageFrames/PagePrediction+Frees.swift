@@ -26,8 +26,13 @@ extension PagePrediction {
       return
     }
     takeUnseen(frame, order: order, zone)
+    if bootStage == .handedOver, !isFollowedByDrain(index) { noteKeptAtBoot(zone) }
     machine.free(frame, order: order, cpu: Int(event.cpu))
     if machine[zone: zone].stepCount > 0 { settleDrains(index, zone) }
+  }
+
+  private func isFollowedByDrain(_ index: Int) -> Bool {
+    window.next(index).map { window.events[$0].kind == .drained } ?? false
   }
 
   /// The model gave blocks back: compares them with the drains that follow on the CPU.
@@ -49,6 +54,7 @@ extension PagePrediction {
     if agreed > 0, window.events[index].kind == .freedInBatch, let cursor { sendPastLists(from: cursor) }
     // A reclaimed zone would not have kept them: the reclaiming thread is done.
     if agreed == 0, machine[zone: zone].isReclaiming { endReclaim() }
+    if agreed < steps.count, bootStage == .listsSetUp { setMarksAtBoot() }
     if agreed < steps.count { undoDrains(steps.dropFirst(agreed), cpu: Int(window.events[index].cpu), zone) }
   }
 

@@ -54,6 +54,7 @@ extension PagePrediction {
     let frame = PageFrame(event.frame)
     exactTail[cpu] = order == 0 ? 0..<0 : (event.frame &+ 1)..<(event.frame &+ Order.pages(order))
     window.events[request].marks.insert(.isDone)
+    noteRefillAtBoot(index, upTo: request, zone)
     let predicted = self.request(event, order: order, cpu: cpu)
     let isRightZone = predicted.map { machine.zoneIndex(of: $0) == zone } ?? false
     var isRefillRight = false
@@ -67,13 +68,12 @@ extension PagePrediction {
         if predicted != frame { kind = .otherBlock }
       }
     }
-    let isInside = event.marks.contains(.isInside)
-    if isInside {
+    if isGraded(event) {
       grades.pageFrame.count(predicted == frame)
       grades.zone.count(isRightZone)
-      grades.refill.count(isRefillRight)
       if predicted != frame { grades.miss(kind ?? .otherBlock) }
     }
+    if event.marks.contains(.isInside) { grades.refill.count(isRefillRight) }
     if isPerCPU(order) { sendPastLists(removals: index, upTo: request) }
     if isRefillRight, predicted == frame {
       removeSteps(zone)
@@ -194,6 +194,7 @@ extension PagePrediction {
     let event = window.events[first]
     let order = Int(event.order)
     let cpu = Int(event.cpu)
+    noteRefillAtBoot(index, upTo: nil, zone)
     if isPerCPU(order) {
       let left = machine[zone: zone].perCPUList(cpu: cpu, order: order, type: event.type)
       for block in left { machine.withZone(zone) { _ = $0.take(block, order: order) } }

@@ -30,12 +30,21 @@ public struct PagePrediction: ~Copyable {
   /// Whether the trace has events of the reclaiming thread.
   public let tellsReclaim: Bool
   public internal(set) var pressure = PressureGrades()
+  var bootStage: BootStage?
+  // First frames of blocks whose place at the start is from the trace: their first use proves nothing.
+  private var told: Set<UInt64>
   // The orders of blocks that are freed in batches of blocks, until their second event.
   private var batchedOrders: [UInt64: UInt8] = [:]
 
   /// Starts from a machine in the state it had before the first event that will be consumed. `fates` has seen the same
-  /// events.
-  public init(_ machine: consuming Machine, fates: consuming PageFates, strings: StringInterner) {
+  /// events. `isBooting` says that the machine has just been handed its memory: per-CPU lists and marks are set up when
+  /// the trace shows that they are. The first uses of blocks that start at frames in `told` are not graded.
+  public init(
+    _ machine: consuming Machine, fates: consuming PageFates, strings: StringInterner, isBooting: Bool = false,
+    told: Set<UInt64> = []
+  ) {
+    self.told = told
+    bootStage = isBooting ? .handedOver : nil
     policy = machine.profile.pageAllocator
     cpuLimit = max(machine.profile.cpuCount, 1)
     self.strings = strings
@@ -154,6 +163,15 @@ public struct PagePrediction: ~Copyable {
   }
 
   // MARK: - Replaying
+
+  /// Whether a block that was handed out counts.
+  @inline(__always)
+  mutating func isGraded(_ event: PageEvent) -> Bool {
+    if !event.marks.contains(.isInside) { return false }
+    if told.isEmpty || told.remove(event.frame) == nil { return true }
+    grades.toldByTrace &+= 1
+    return false
+  }
 
   @inline(__always)
   private mutating func replayNext() {

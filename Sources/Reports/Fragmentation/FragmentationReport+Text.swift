@@ -26,8 +26,17 @@ extension FragmentationReport {
   private var sections: [(title: String, table: TextTable, note: String)] {
     var sections: [(String, TextTable, String)] = [("Free memory at the end, by order", zoneTable, "")]
     if !findings.comparisons.isEmpty { sections.append(("Replayed and observed", comparisonTable, comparisonNote)) }
+    if !typeTable.rows.isEmpty {
+      sections.append(("Free blocks by migrate type at the end", typeTable, typeNote))
+    }
+    if !timelineTable.rows.isEmpty {
+      sections.append(
+        ("Over time", timelineTable, "Indices of a whole pageblock's order; the JSON has every order and moment."))
+    }
     if !availabilityTable.rows.isEmpty { sections.append(("When orders ran out", availabilityTable, "")) }
     if !outcome.steals.isEmpty { sections.append(("Fallbacks between migrate types", stealTable, "")) }
+    if !outcome.mixed.isEmpty { sections.append(("Pageblocks with pages of several types", mixedTable, mixedNote)) }
+    if !outcome.mixers.isEmpty { sections.append(("Who mixed pageblocks", mixerTable, "")) }
     if !outcome.breakers.isEmpty {
       let note = Units.count(
         outcome.brokenPageblocks, "block of pageblock size or above was", "blocks of pageblock size or above were")

@@ -37,7 +37,8 @@ public struct FragmentationReport: Sendable {
 
   /// The answer in a sentence for each zone.
   var answer: String {
-    (zoneAnswers + (findings.pageFrames.map { [PageFrameSection(findings: $0).answer] } ?? [])).joined(separator: "\n")
+    (zoneAnswers + mixedAnswer + (findings.pageFrames.map { [PageFrameSection(findings: $0).answer] } ?? [])).joined(
+      separator: "\n")
   }
 
   private var zoneAnswers: [String] {
@@ -57,8 +58,32 @@ public struct FragmentationReport: Sendable {
     }
   }
 
+  /// How many pageblocks hold pages of several types, and whose they are.
+  private var mixedAnswer: [String] {
+    if outcome.mixed.isEmpty {
+      return outcome.becameMixed == 0
+        ? [] : ["Mixed pageblocks: none at the end; \(Units.count(outcome.becameMixed)) were for a while [replayed]."]
+    }
+    var byOwner: [(owner: UInt8, count: UInt64)] = []
+    for group in outcome.mixed {
+      if let index = byOwner.firstIndex(where: { $0.owner == group.owner }) {
+        byOwner[index].count += group.pageblocks
+      } else {
+        byOwner.append((group.owner, group.pageblocks))
+      }
+    }
+    let all = byOwner.reduce(0) { $0 + $1.count }
+    let list = byOwner.sorted { ($1.count, $0.owner) < ($0.count, $1.owner) }.map {
+      "\(Units.count($0.count)) \($0.owner == PageblockContents.unknownType ? "of unknown type" : name($0.owner))"
+    }
+    return ["Mixed pageblocks: \(Units.count(all)) at the end (\(list.joined(separator: ", "))) [replayed]."]
+  }
+
+  func name(_ type: UInt8) -> String { findings.name(migrateType: Int(type)) }
+
   var startNote: String {
     switch findings.start {
+    case .freeLists: "Free memory at the start: the free lists of the snapshot from before."
     case .snapshot: "Free memory at the start: kpageflags of the snapshot from before."
     case .traceAndAfter:
       "Free memory at the start: the trace's first events, and the snapshot from after for pages without events."
@@ -66,99 +91,6 @@ public struct FragmentationReport: Sendable {
       "Free memory at the start: only what the trace's events touch; give --before or --after a snapshot with "
         + "kpageflags for the rest."
     }
-  }
-
-  // MARK: - Tables
-
-  var zoneTable: TextTable {
-    let orders = outcome.end.freeBlocks.first?.count ?? 0
-    var table = TextTable(
-      [.init("At the end", isNumber: false), .init("", isNumber: false)] + (0..<orders).map { .init("\($0)") })
-    for span in findings.zones.indices {
-      let index = findings.index(outcome.end, span: span)
-      table.add([zoneName(span), "free blocks"] + index.freeBlocks.map { Units.count($0) })
-      table.add(["", "fragmentation"] + (0..<orders).map { Self.thousandths(index.fragmentationIndex(order: $0)) })
-      table.add(["", "unusable"] + (0..<orders).map { Self.thousandths(index.unusableFreeIndex(order: $0)) })
-    }
-    return table
-  }
-
-  var availabilityTable: TextTable {
-    var table = TextTable([
-      .init("Order without a free block", isNumber: false), .init("Order"), .init("First"), .init("Times"),
-      .init("For"), .init("At the end", isNumber: false),
-    ])
-    for span in findings.zones.indices {
-      for (order, state) in outcome.availability[span].enumerated() {
-        guard let first = state.firstMissing else { continue }
-        table.add([
-          zoneName(span), "\(order)", first == 0 ? "at the start" : duration(first), Units.count(state.times),
-          duration(state.missingNanoseconds), state.isMissingAtEnd ? "missing" : "",
-        ])
-      }
-    }
-    return table
-  }
-
-  var stealTable: TextTable {
-    var table = TextTable([
-      .init("Fallback: wanted", isNumber: false), .init("Taken from", isNumber: false), .init("Times"),
-      .init("", isNumber: false, limit: 80, isMinor: true),
-    ])
-    for steal in outcome.steals.prefix(top ?? 12) {
-      var effect = steal.key.isFragmenting ? "two types share a pageblock" : "a whole pageblock or more"
-      if steal.key.changesOwnership { effect += ", which changed its type" }
-      table.add([
-        findings.name(migrateType: Int(steal.key.wanted)), findings.name(migrateType: Int(steal.key.from)),
-        Units.count(steal.count), effect,
-      ])
-    }
-    return table
-  }
-
-  var breakerTable: TextTable {
-    var table = TextTable([
-      .init("Pageblocks broken by", isNumber: false), .init("Order"), .init("Type", isNumber: false), .init("Times"),
-      .init("Flags", isNumber: false), .init("Caller", isNumber: false),
-    ])
-    for breaker in outcome.breakers.prefix(top ?? 10) {
-      table.add([
-        breaker.task, "\(breaker.order)", findings.name(migrateType: breaker.migrateType), Units.count(breaker.count),
-        breaker.flags, breaker.caller,
-      ])
-    }
-    return table
-  }
-
-  var comparisonTable: TextTable {
-    let orders = findings.comparisons.map(\.predicted.count).max() ?? 0
-    var table = TextTable(
-      [.init("Against buddyinfo after", isNumber: false), .init("", isNumber: false)]
-        + (0..<orders).map { .init("\($0)") } + [.init("Pages")])
-    for comparison in findings.comparisons {
-      func row(_ name: String, _ title: String, _ blocks: [UInt64]) {
-        table.add(
-          [name, title] + blocks.map { Units.count($0) }
-            + [Units.count(FragmentationIndex(freeBlocks: blocks).freePages)])
-      }
-      row(comparison.zone.zone, "replayed", comparison.predicted)
-      row("", "observed", comparison.observed)
-    }
-    return table
-  }
-
-  var markTable: TextTable {
-    var table = TextTable([
-      .init("Marker", isNumber: false), .init("At"), .init("Free pages"), .init("Largest order", isNumber: false),
-    ])
-    for mark in outcome.marks.prefix(40) {
-      let indices = findings.zones.indices.map { findings.index(mark, span: $0) }
-      let largest = indices.map { $0.largestFreeOrder.map { "\($0)" } ?? "-" }.joined(separator: ", ")
-      table.add([
-        mark.text, duration(mark.atNanoseconds), Units.count(indices.reduce(0) { $0 + $1.freePages }), largest,
-      ])
-    }
-    return table
   }
 
   /// What had to be inferred, in words.
@@ -171,8 +103,19 @@ public struct FragmentationReport: Sendable {
       outcome.takenWhileInUse, "block taken that was not known to be free (freed straight to the buddy, unseen)",
       "blocks taken that were not known to be free (freed straight to the buddy, unseen)")
     add(
+      outcome.takenByFallback, "block handed out by a fallback that has no other event",
+      "blocks handed out by fallbacks that have no other event")
+    add(
       outcome.freedWhileFree, "block freed that was known to be free (taken without an event, by compaction)",
       "blocks freed that were known to be free (taken without an event, by compaction)")
+    if let flags = findings.flagsDifference {
+      add(
+        flags.freeOnlyInReplay, "page free in the replay and in use by kpageflags after (taken without an event)",
+        "pages free in the replay and in use by kpageflags after (taken without an event, as compaction does)")
+      add(
+        flags.freeOnlyInFlags, "page in use in the replay and free by kpageflags after",
+        "pages in use in the replay and free by kpageflags after")
+    }
     add(outcome.outside, "event of a frame outside all zones", "events of frames outside all zones")
     if let pages = findings.pageFrames { lines += PageFrameSection(findings: pages).notes.map { "model: " + $0 } }
     return lines

@@ -21,9 +21,37 @@ struct PageFrameSection {
     switch findings.start {
     case .freeLists: "Start of the model: free lists in their order, from a dump."
     case .pageFlags:
-      "Start of the model: which pages were free, from kpageflags. The order of the lists and the pages on per-CPU lists "
-        + "are not known, so that first uses of a block are often missed."
-    case .memoryMap: "Start of the model: the memory map."
+      "Start of the model: which pages were free, from kpageflags. The order of the lists, the pages on per-CPU lists and "
+        + "the types of pageblocks are inferred from the trace's first event of each block; "
+        + "\(Units.count(grades.toldByTrace, "first use that told so is", "first uses that told so are")) not graded."
+    case .memoryMap: "Start of the model: " + (findings.boot.map { Self.words($0) } ?? "the memory map.")
+    }
+  }
+
+  private static func words(_ boot: BootSummary) -> String {
+    var text =
+      switch boot.source {
+      case .bootLog: "the memory map in the kernel's messages"
+      case .ioMemory: "the memory map in iomem"
+      case .trace: "the frames that the trace names, for want of a memory map (inferred)"
+      }
+    text += ", \(Units.count(boot.memoryPages, "page", "pages"))"
+    let parts = boot.reservations.map { "\(Units.count($0.pages)) \(words($0.reason))" }
+    if !parts.isEmpty { text += "; not handed over: " + parts.joined(separator: ", ") }
+    text += ". \(Units.count(boot.handedOver, "page", "pages")) went to the page allocator in the order of its era. Of "
+    text += "them \(Units.count(boot.takenBefore)) were taken before the trace began (inferred from the trace's events"
+    text += boot.isToldByFlags ? " and kpageflags after" : " and from the order in which lists are used up"
+    text += "), in \(Units.count(boot.changedPageblocks, "pageblock", "pageblocks")) that had changed type."
+    return text
+  }
+
+  private static func words(_ reason: BootMap.Reason) -> String {
+    switch reason {
+    case .firstMebibyte: "of the first MiB (x86)"
+    case .kernelImage: "of the kernel image (iomem)"
+    case .initialDisk: "of the initial file system (messages)"
+    case .pageFlags: "reserved by kpageflags after"
+    case .topDown: "to match the message `Memory:`, from the top down (inferred)"
     }
   }
 
@@ -161,7 +189,22 @@ struct PageFrameDocument: Encodable {
     var observed: [UInt64]
   }
 
+  struct Boot: Encodable {
+    struct Reservation: Encodable {
+      var reason: String
+      var pages: UInt64
+    }
+
+    var memoryMap: String
+    var memoryPages: UInt64
+    var reserved: [Reservation]
+    var handedOverPages: UInt64
+    var takenBeforePages: UInt64
+    var changedPageblocks: UInt64
+  }
+
   var start: String
+  var boot: Boot?
   var checked: UInt64
   var matched: UInt64
   /// By kind; only kinds that occurred.
@@ -171,6 +214,8 @@ struct PageFrameDocument: Encodable {
   var drain: GradeDocument
   var fallback: GradeDocument
   var failure: GradeDocument
+  /// Blocks handed out that are not graded: the trace itself told where they stood at its start.
+  var toldByTrace: UInt64
   var drainsUndone: UInt64
   var bulkPages: UInt64
   var pagesTakenUnseen: UInt64
@@ -183,6 +228,12 @@ struct PageFrameDocument: Encodable {
   init(_ findings: PageFrameFindings) {
     let grades = findings.grades
     start = findings.start.rawValue
+    boot = findings.boot.map {
+      Boot(
+        memoryMap: $0.source.rawValue, memoryPages: $0.memoryPages,
+        reserved: $0.reservations.map { .init(reason: $0.reason.rawValue, pages: $0.pages) },
+        handedOverPages: $0.handedOver, takenBeforePages: $0.takenBefore, changedPageblocks: $0.changedPageblocks)
+    }
     checked = grades.pageFrame.checked
     matched = grades.pageFrame.matched
     misses = [:]
@@ -192,6 +243,7 @@ struct PageFrameDocument: Encodable {
     drain = GradeDocument(grades.drain)
     fallback = GradeDocument(grades.fallback)
     failure = GradeDocument(grades.failure)
+    toldByTrace = grades.toldByTrace
     drainsUndone = grades.drainsUndone
     bulkPages = grades.bulkPages
     pagesTakenUnseen = grades.pagesTakenUnseen

@@ -94,9 +94,11 @@ struct SnapshotDocument: Encodable {
   var settings: [Setting]
   var caches: [Cache]
   var advice: [String]
+  /// Frames by use, by kpageflags.
+  var frames: [String: Int]?
 
   private enum CodingKeys: CodingKey {
-    case zones, memory, checks, indices, settings, caches, advice
+    case zones, memory, checks, indices, settings, caches, advice, frames
   }
 
   init(_ report: SnapshotReport) {
@@ -125,6 +127,9 @@ struct SnapshotDocument: Encodable {
         slabBytes: $0.slabBytes)
     }
     advice = findings.advice.sentences
+    frames = findings.snapshot.pageFlags.map { flags in
+      Dictionary(uniqueKeysWithValues: flags.uses.map { ($0.rawValue, $1) })
+    }
   }
 
   func encode(to encoder: any Encoder) throws {
@@ -137,6 +142,7 @@ struct SnapshotDocument: Encodable {
     try container.encode(settings, forKey: .settings)
     try container.encode(caches, forKey: .caches)
     try container.encode(advice, forKey: .advice)
+    try container.encodeIfPresent(frames, forKey: .frames)
   }
 }
 

@@ -15,6 +15,7 @@ extension SnapshotReport {
     add("Zones", zoneTable)
     add("Free blocks by order", blockTable)
     add("Free blocks by migrate type and order", typeTable)
+    add("Page frames by use (kpageflags)", frameTable)
     add(
       "Fragmentation index by order (-1: would succeed; near 0: lack of memory; near 1: fragmentation)",
       indexTable(\.fragmentationIndices))
@@ -80,6 +81,31 @@ extension SnapshotReport {
       for type in zone.types where type.freeBlocks.contains(where: { $0.blocks > 0 }) {
         table.add([zone.id.description, type.type] + type.freeBlocks.map { ($0.isCapped ? ">" : "") + "\($0.blocks)" })
       }
+    }
+    return table
+  }
+
+  private var frameTable: TextTable {
+    var table = TextTable([
+      .init("use", isNumber: false), .init("frames"), .init("memory"), .init("what it is", isNumber: false, limit: 80),
+    ])
+    guard let uses = snapshot.pageFlags?.uses else { return table }
+    let meanings: [KPageFlags.Use: String] = [
+      .absent: "no page there: holes between memory",
+      .free: "in the page allocator's lists (per-CPU lists not included)",
+      .slab: "slabs (large kmallocs are under other)",
+      .pageTable: "page tables",
+      .anonymous: "memory of programs that is in no file",
+      .file: "file data, tmpfs and shared memory on LRU lists",
+      .reserved: "taken before the page allocator existed",
+      .other: "the kernel and drivers, and per-CPU lists of free pages",
+    ]
+    for use in KPageFlags.Use.allCases {
+      guard let frames = uses[use], frames > 0 else { continue }
+      table.add([
+        use == .pageTable ? "page table" : use.rawValue, Units.count(frames),
+        use == .absent ? "" : Units.bytes(Int64(frames) * Int64(findings.machine.pageSize)), meanings[use] ?? "",
+      ])
     }
     return table
   }
