@@ -35,7 +35,7 @@ struct FragCommand: ToolCommand {
     let gate = try Gate(gates, command: "frag", input: input.trace, in: environment)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
-    var pages = try PagePredictionPass(snapshots, before: before, after: after)
+    var pages = try PagePredictionPass(snapshots, before: before, after: after, sysctl: input.sysctl.sysctl)
     let open = environment.openRepeatedly(input.trace)
 
     var batch = EventBatch()

@@ -89,9 +89,11 @@ extension PagePrediction {
       return
     }
     let blocks = removed(steps)
+    let held = heldBack
     machine.withZone(zone) {
       for frame in blocks.reversed() where frame != predicted { $0.giveBack(frame, type: type) }
       $0.free(predicted, order: order, cpu: cpu, skipsPerCPU: true)
+      if $0.counterThreshold > 0 { $0.heldBackPages = held[zone] }
     }
   }
 

@@ -109,6 +109,7 @@ extension PagePrediction {
       for block in left { machine.withZone(zone) { _ = $0.take(block, order: order) } }
       grades.pagesTakenUnseen &+= UInt64(left.count) << UInt64(order)
     }
+    saveHeldBack()
     let predicted = machine.allocate(
       inZone: zone, order: order, migrateType: event.type, flags: gfpFlags(event.gfp), cpu: cpu)
     if let predicted {
@@ -199,6 +200,7 @@ extension PagePrediction {
       for block in left { machine.withZone(zone) { _ = $0.take(block, order: order) } }
       grades.pagesTakenUnseen &+= UInt64(left.count) << UInt64(order)
     }
+    saveHeldBack()
     let predicted = machine.allocate(
       inZone: zone, order: order, migrateType: event.type, conditions: .bulk, cpu: cpu)
     grades.pagesTakenUnseen &+= Order.pages(order)
@@ -224,6 +226,7 @@ extension PagePrediction {
     var cursor = window.next(index)
     while left > 1 {
       for _ in 0..<min(left, 100) {
+        saveHeldBack()
         guard
           let frame = machine.allocate(
             order: 0, migrateType: .unmovable, flags: .kernel, conditions: .bulk, cpu: cpu),
