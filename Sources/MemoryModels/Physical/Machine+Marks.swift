@@ -35,6 +35,21 @@ extension Machine {
     return best
   }
 
+  /// A request shows that the kernel saw a zone above or below a mark: where the model is wrong by no more than what a
+  /// CPU's counter may hold back, the counter is put right.
+  public mutating func learnCounter(zone index: Int, isAbove: Bool, mark: Zone.Mark, order: Int, flags: GFPFlags) {
+    let threshold = zones[index].counterThreshold
+    if threshold == 0 { return }
+    let needed = zones[index].pages(at: mark) + zones[index].lowMemoryReserve[Self.highestKind(flags).rawValue]
+    let margin = zones[index].countedFreePages - (1 << order - 1) - needed
+    let held = zones[index].heldBackPages
+    if isAbove, margin <= 0, held - 1 + margin >= -threshold {
+      zones[index].heldBackPages = held - 1 + margin
+    } else if !isAbove, margin > 0, held + margin <= threshold {
+      zones[index].heldBackPages = held + margin
+    }
+  }
+
   private func markConditions(
     _ mark: Zone.Mark, order: Int, migrateType: MigrateType, flags: GFPFlags
   ) -> PageRequestFlags {

@@ -113,7 +113,7 @@ public struct Machine: ~Copyable {
 
   /// The highest zone a request may use. Follows `gfp_zone` in include/linux/gfp.h, Linux 6.1.
   @inline(__always)
-  static func highestKind(_ flags: GFPFlags) -> Zone.Kind {
+  public static func highestKind(_ flags: GFPFlags) -> Zone.Kind {
     if flags.isDisjoint(with: [.dma, .dma32, .highMemory]) { return .normal }
     if flags.contains(.dma) { return .dma }
     if flags.contains(.dma32) { return .dma32 }

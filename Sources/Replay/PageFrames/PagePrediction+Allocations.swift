@@ -47,6 +47,7 @@ extension PagePrediction {
     var kind = FrameMiss.modelFailed
     if let predicted {
       let isOtherZone = machine.zoneIndex(of: predicted) != zone
+      if isOtherZone { learnZone(event, zone) }
       kind = isOtherZone ? .otherZone : hasRefilled ? .modelRefilled : place(index, zone)
     }
     let isFree = machine.withZone(zone) { $0.take(frame, order: order, isMovable: event.type == .movable) }

@@ -33,6 +33,7 @@ extension PagePrediction {
       tasks.endReclaim(pid)
       pressure.reclaimedPages &+= batch.requestedBytes[row]
       event.kind = .directReclaimEnds
+      event.value = batch.requestedBytes[row]
     case .reclaimRetry:
       event.kind = .retry
       event.gfp = UInt32(event.frame)
@@ -126,7 +127,10 @@ extension PagePrediction {
     } else {
       let flags = wakeFlags(event)
       isRight = machine.isShort(.low, order: Int(event.order), flags: flags, cpu: Int(event.cpu))
-      if !isRight { miss = missKind(.low, event, flags) }
+      if !isRight {
+        miss = missKind(.low, event, flags)
+        learnShortage(.low, event, flags)
+      }
       threads[place].want(.movable)
     }
     if isRight, threads[place].isRunning {
@@ -149,6 +153,27 @@ extension PagePrediction {
     let flags = gfpFlags(event.gfp)
     // Kernels before 5.0 don't say.
     return flags.isEmpty ? [.kernel, .highMemory, .movable] : flags
+  }
+
+  /// No zone was above a mark for the kernel.
+  private mutating func learnShortage(_ mark: Zone.Mark, _ event: PageEvent, _ flags: GFPFlags) {
+    for zone in machine.zoneOrder(cpu: Int(event.cpu)) where machine[zone: zone].kind <= Machine.highestKind(flags) {
+      machine.learnCounter(
+        zone: zone, isAbove: false, mark: mark, order: min(Int(event.order), policy.maximumOrder), flags: flags)
+    }
+  }
+
+  /// The kernel served a request from a zone: those that it would have tried before were below the low mark, and so was
+  /// this one if it woke the reclaiming thread.
+  mutating func learnZone(_ event: PageEvent, _ zone: Int) {
+    if !countsApart || event.marks.contains(.usesReserves) { return }
+    let flags = gfpFlags(event.gfp)
+    for other in machine.zoneOrder(cpu: Int(event.cpu)) where machine[zone: other].kind <= Machine.highestKind(flags) {
+      let isAbove = other == zone
+      if isAbove, !event.marks.isDisjoint(with: [.wokeReclaim, .reclaimed]) { return }
+      machine.learnCounter(zone: other, isAbove: isAbove, mark: .low, order: Int(event.order), flags: flags)
+      if isAbove { return }
+    }
   }
 
   /// Why the model's zones are above a mark that the kernel's were below, or the other way round.
@@ -175,11 +200,14 @@ extension PagePrediction {
     threads[place].isRunning = true
     threads[place].isAsleep = false
     threads[place].order = min(Int(event.order), policy.maximumOrder)
+    threads[place].mayFail = !machine.isBalanced(
+      node: machine.nodes[place], order: threads[place].order, highest: threads[place].wanted ?? threads[place].highest)
     threads[place].highest = threads[place].wanted ?? threads[place].highest
     threads[place].wanted = nil
     for zone in 0..<machine.zoneCount
     where machine[zone: zone].node == machine.nodes[place] && machine[zone: zone].kind <= threads[place].highest {
       boostsAtStart[zone] = machine[zone: zone].watermarkBoost
+      if boostsAtStart[zone] > 0 { threads[place].mayFail = true }
       machine.withZone(zone) { $0.isReclaiming = true }
     }
   }
@@ -193,7 +221,8 @@ extension PagePrediction {
       return
     }
     endReclaim(place)
-    threads[place].failures = event.gfp & 1 == 1 ? 0 : threads[place].failures + 1
+    // A run that finds nothing to do fails at nothing.
+    if event.gfp & 1 == 1 { threads[place].failures = 0 } else if threads[place].mayFail { threads[place].failures += 1 }
     threads[place].isAsleep = true
     threads[place].goesOn =
       !threads[place].isHopeless
@@ -322,12 +351,19 @@ extension PagePrediction {
 
   /// A request begins to reclaim: no zone was above its minimum mark. Follows `__alloc_pages_slowpath`, Linux 6.1.
   mutating func replayDirectReclaim(_ event: PageEvent) {
-    guard event.marks.contains(.isInside) else { return }
     let flags = gfpFlags(event.gfp)
     let order = min(Int(event.order), policy.maximumOrder)
     let isShort = machine.isShort(.minimum, order: order, flags: flags, cpu: Int(event.cpu))
-    pressure.directReclaim.count(isShort)
-    if !isShort { pressure.directReclaimMisses.note(missKind(.minimum, event, flags)) }
+    if event.marks.contains(.isInside) {
+      pressure.directReclaim.count(isShort)
+      if !isShort { pressure.directReclaimMisses.note(missKind(.minimum, event, flags)) }
+    }
+    if !isShort { learnShortage(.minimum, event, flags) }
+  }
+
+  /// Whoever reclaims a page gives the threads hope. Follows `shrink_node` in mm/vmscan.c, Linux 6.1.
+  mutating func replayDirectReclaimEnd(_ event: PageEvent) {
+    if event.value > 0 { for place in threads.indices { threads[place].failures = 0 } }
   }
 
   /// A request found nothing after it had reclaimed: the kernel prints what is free.

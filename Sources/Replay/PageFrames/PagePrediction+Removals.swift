@@ -80,6 +80,7 @@ extension PagePrediction {
       return
     }
     if let predicted { undo(predicted, order: order, type: event.type, cpu: cpu) }
+    if kind == .otherZone { learnZone(event, zone) }
     if kind == .kernelRefilled || kind == .otherZone || kind == nil || kind == .otherBlock {
       redo(request, removals: index, zone)
     } else {

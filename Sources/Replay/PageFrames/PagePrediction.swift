@@ -217,6 +217,7 @@ public struct PagePrediction: ~Copyable {
     case .reclaimEnds: replayReclaimEnd(event)
     case .wakeup: replayWakeup(event)
     case .directReclaimBegins: replayDirectReclaim(event)
+    case .directReclaimEnds: replayDirectReclaimEnd(event)
     case .retry: replayRetry(event)
     case .isolated: replayIsolation(event)
     case .compactionSuitable: replaySuitability(event)

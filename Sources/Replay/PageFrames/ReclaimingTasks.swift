@@ -84,6 +84,8 @@ struct ReclaimThread {
   var highest = Zone.Kind.movable
   /// The highest zone of the requests since it was last told (`kswapd_highest_zoneidx`).
   var wanted: Zone.Kind?
+  /// Whether there is something to do in the run, so that it can fail.
+  var mayFail = false
   /// Runs in which nothing was reclaimed, up to now.
   var failures = 0
   /// Whether the model says it goes on after the run that ended last; `nil` once that is graded.
