@@ -222,7 +222,11 @@ extension PagePrediction {
     }
     endReclaim(place)
     // A run that finds nothing to do fails at nothing.
-    if event.gfp & 1 == 1 { threads[place].failures = 0 } else if threads[place].mayFail { threads[place].failures += 1 }
+    if event.gfp & 1 == 1 {
+      threads[place].failures = 0
+    } else if threads[place].mayFail {
+      threads[place].failures += 1
+    }
     threads[place].isAsleep = true
     threads[place].goesOn =
       !threads[place].isHopeless
