@@ -36,6 +36,8 @@ public struct GFPFlags: OptionSet, Hashable, Sendable {
   /// Both kinds of reclaim: `__GFP_RECLAIM`, `__GFP_WAIT` before 4.4.
   public static let reclaim: GFPFlags = [.directReclaim, .kswapdReclaim]
   public static let kernel: GFPFlags = [.reclaim, .inputOutput, .fileSystem]
+  /// What requests for pages of processes have in common: `GFP_HIGHUSER_MOVABLE` and its kin.
+  public static let userPage: GFPFlags = [.highMemory, .movable]
 
   /// Reads flags as `__print_flags` prints them: `GFP_KERNEL|__GFP_ZERO`, `none`, with hexadecimal leftovers ignored.
   ///

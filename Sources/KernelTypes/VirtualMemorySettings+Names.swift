@@ -130,6 +130,22 @@ extension VirtualMemorySettings {
   /// The value of a knob; `nil` if it is left to the kernel, or not obeyed here.
   public subscript(name: String) -> Int? { Self.entriesByName[name]?.get(self) }
 
+  /// The value of a knob as text; `computed` if it is left to the kernel.
+  public func text(_ name: String) -> String {
+    if let value = self[name] { return "\(value)" }
+    if name == Self.reserveRatioName, let ratios = lowMemoryReserveRatios {
+      return ratios.map(String.init).joined(separator: " ")
+    }
+    return "computed"
+  }
+
+  /// The name in `NAME=VALUE`, as `/proc/sys/vm` has it.
+  public static func name(ofAssignment text: String) -> String {
+    let name = text.prefix { $0 != "=" }.filter { $0 != " " }.map { $0 == "/" ? "." : $0 }
+    let plain = String(name)
+    return plain.hasPrefix("vm.") ? String(plain.dropFirst(3)) : plain
+  }
+
   /// Sets a knob by its name, with or without `vm.` in front, as text.
   ///
   /// Setting one of a pair of ratio and amount switches the other off, as writing to the file does. Throws if the name

@@ -34,12 +34,16 @@ public struct Event: Sendable, BitwiseCopyable {
   public var time: UInt64
   /// Slab events: the object's address. Page events: the page frame number. rss_stat: `mm_id`. Page faults: the address
   /// that faulted. System calls: their first argument. sched_process_fork: the child's PID; exec and exit: the PID.
+  /// Compaction: the first frame of a zone or range. reclaim_retry_zone: `min_wmark`.
   public var address: UInt64
   /// Slab allocations: `bytes_req`. extfrag: `fallback_order`. rss_stat: `size`, the bit pattern of an `Int64`. Page
   /// faults: the error code. System calls: the length; at their return, the result. sched_process_fork: the parent's PID.
+  /// Isolated ranges: the frame behind the last. mm_compaction_suitable, _finished: the result as the kernel numbers it.
+  /// Looks at lists: pages looked at. reclaim_retry_zone: `reclaimable`.
   public var requestedBytes: UInt64
   /// Slab allocations: `bytes_alloc`. extfrag: `fallback_migratetype`. Page faults: the instruction's address, if it is
   /// printed as a number. System calls: protection or advice in the lower half, flags in the upper; mremap: new length.
+  /// Isolated ranges: pages taken. Looks at lists: pages reclaimed. reclaim_retry_zone: `available`.
   public var allocatedBytes: UInt64
   /// Where the event stands in the input: a line number from 1, or a byte offset in binary containers.
   public var position: UInt64
@@ -50,7 +54,8 @@ public struct Event: Sendable, BitwiseCopyable {
   /// The `gfp_flags` as printed.
   public var gfp: StringID
   /// kmem_cache events: the cache's name where the kernel says it. Marks: the text. rss_stat: the member.
-  /// System calls: their name. sched_process_fork: the child's name. sched_process_exec: the file.
+  /// System calls: their name. sched_process_fork: the child's name. sched_process_exec: the file. Events of a zone: its
+  /// name.
   public var name: StringID
   /// The stack trace that follows the event, or `.none`.
   public var stack: StackID
@@ -59,9 +64,10 @@ public struct Event: Sendable, BitwiseCopyable {
   public var node: Int16
   public var cpu: UInt16
   public var kind: EventKind
-  /// Page events: the block's order. extfrag: `alloc_order`. mremap: the flags.
+  /// Page events: the block's order. extfrag: `alloc_order`. mremap: the flags. mm_compaction_end: the result.
   public var order: UInt8
-  /// Page events: the migrate type as the kernel numbers it. extfrag: `alloc_migratetype`.
+  /// Page events: the migrate type as the kernel numbers it. extfrag: `alloc_migratetype`. reclaim_retry_zone:
+  /// `wmark_check`.
   public var migrateType: UInt8
   public var flags: EventFlags
 

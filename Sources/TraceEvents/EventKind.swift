@@ -47,6 +47,20 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   /// The OOM killer has chosen a process.
   case oomMarkVictim
   case oomScoreAdjust
+  /// A look at a list of inactive pages.
+  case lruShrinkInactive
+  /// A request that found nothing after reclaim asks whether another try could help.
+  case reclaimRetry
+  /// Compaction of a zone asks whether it has done enough.
+  case compactionFinished
+  /// After a failure the next tries are left out.
+  case compactionDefer
+  /// A request, or the reclaiming thread, wakes the compacting one.
+  case kcompactdWakeup
+  case kcompactdWake
+  case kcompactdSleep
+  /// A cache of names, inodes or the like was asked to shrink.
+  case shrinkSlab
 
   /// The name the kernel prints; marks and system calls have several, this is the first.
   public var name: String {
@@ -86,6 +100,14 @@ public enum EventKind: UInt8, CaseIterable, Sendable, BitwiseCopyable {
     case .compactionMigrate: "mm_compaction_migratepages"
     case .oomMarkVictim: "mark_victim"
     case .oomScoreAdjust: "oom_score_adj_update"
+    case .lruShrinkInactive: "mm_vmscan_lru_shrink_inactive"
+    case .reclaimRetry: "reclaim_retry_zone"
+    case .compactionFinished: "mm_compaction_finished"
+    case .compactionDefer: "mm_compaction_defer_compaction"
+    case .kcompactdWakeup: "mm_compaction_wakeup_kcompactd"
+    case .kcompactdWake: "mm_compaction_kcompactd_wake"
+    case .kcompactdSleep: "mm_compaction_kcompactd_sleep"
+    case .shrinkSlab: "mm_shrink_slab_end"
     }
   }
 

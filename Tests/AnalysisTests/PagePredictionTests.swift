@@ -45,7 +45,7 @@ private struct NoStart: Error {}
     let window = TimeWindow(from: .mark("snap-end t0"), to: .mark("snap-begin t1"))
     var batch = EventBatch()
     let first = try TraceInput.open(path: path)
-    var fates = PageFates()
+    var fates = PageFates(nodes: MachineStart.spans(before), cpuLimit: expected.cpus)
     var cursor = TimeWindowCursor(window)
     while try first.read(into: &batch) {
       for part in cursor.parts(of: batch, strings: first.strings, clock: first.context.clock)
@@ -54,7 +54,10 @@ private struct NoStart: Error {}
       }
     }
     let profile = KernelProfile(kernel: expected.kernel, cpuCount: expected.cpus)
-    guard let machine = MachineStart.machine(before, profile: profile) else { throw NoStart() }
+    guard var machine = MachineStart.machine(before, profile: profile) else { throw NoStart() }
+    for (cpu, node) in fates.cpuNodes.enumerated() {
+      if let node { machine.setNode(node, cpu: cpu) }
+    }
     let second = try TraceInput.open(path: path)
     var prediction = PagePrediction(machine, fates: fates, strings: second.strings)
     cursor = TimeWindowCursor(window)

@@ -229,7 +229,43 @@ struct EventEraTests {
       kind: .compactionBegin, address: 1, requested: 2, allocated: 0xE00),
     Expectation(
       era: "6.1", line: new + "mm_compaction_isolate_migratepages: range=(0x1 ~ 0x200) nr_scanned=436 nr_taken=144",
-      kind: .compactionIsolateMigrate, address: 0, requested: 436, allocated: 144),
+      kind: .compactionIsolateMigrate, address: 1, requested: 0x200, allocated: 144),
+    Expectation(
+      era: "3.5", line: old + "mm_compaction_isolate_freepages: nr_scanned=436 nr_taken=144",
+      kind: .compactionIsolateFree, address: 0, allocated: 144),
+    Expectation(
+      era: "6.1", line: new + "mm_compaction_suitable: node=1 zone=DMA32    order=9 ret=skipped",
+      kind: .compactionSuitable, address: 0, requested: 1, name: "DMA32", node: 1, order: 9),
+    Expectation(
+      era: "6.1", line: new + "mm_compaction_finished: node=0 zone=Normal   order=-1 ret=no_suitable_page",
+      kind: .compactionFinished, address: 0, requested: 3, name: "Normal", node: 0, order: 255),
+    Expectation(
+      era: "6.1",
+      line: new
+        + "mm_compaction_end: zone_start=0x1 migrate_pfn=0x600 free_pfn=0x600 zone_end=0x1000, mode=sync "
+        + "status=partial_skipped",
+      kind: .compactionEnd, address: 1, requested: 0x600, allocated: 0x600, order: 6),
+    Expectation(
+      era: "6.1",
+      line: new + "mm_compaction_defer_compaction: node=0 zone=DMA      order=9 order_failed=0 consider=3 limit=4",
+      kind: .compactionDefer, address: 0, requested: 3, allocated: 2, name: "DMA", node: 0, order: 9),
+    Expectation(
+      era: "6.1", line: new + "mm_compaction_wakeup_kcompactd: nid=0 order=9 classzone_idx=Movable ",
+      kind: .kcompactdWakeup, address: 0, node: 0, order: 9),
+    Expectation(
+      era: "6.1", line: new + "mm_compaction_kcompactd_sleep: nid=1", kind: .kcompactdSleep, address: 0, node: 1),
+    Expectation(
+      era: "6.1",
+      line: new
+        + "reclaim_retry_zone: node=0 zone=DMA32    order=2 reclaimable=2808 available=2937 min_wmark=130 "
+        + "no_progress_loops=0 wmark_check=1",
+      kind: .reclaimRetry, address: 130, requested: 2808, allocated: 2937, name: "DMA32", node: 0, order: 2, type: 1),
+    Expectation(
+      era: "6.1",
+      line: new
+        + "mm_vmscan_lru_shrink_inactive: nid=0 nr_scanned=32 nr_reclaimed=22 nr_dirty=0 nr_writeback=0 nr_congested=0 "
+        + "nr_immediate=0 nr_activate_anon=0 nr_activate_file=0 nr_ref_keep=0 nr_unmap_fail=0 priority=12 flags=X",
+      kind: .lruShrinkInactive, address: 0, requested: 32, allocated: 22, node: 0),
     Expectation(
       era: "6.1", line: new + "mark_victim: pid=68 comm=wl total-vm=74116kB anon-rss=23572kB oom_score_adj=1000",
       kind: .oomMarkVictim, address: 68),

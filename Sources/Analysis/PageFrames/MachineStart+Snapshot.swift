@@ -40,16 +40,9 @@ extension MachineStart {
     if let types, (1...profile.pageAllocator.maximumOrder).contains(types.pageblockOrder) {
       profile.pageAllocator.pageblockOrder = types.pageblockOrder
     }
-    let zones = zoneInfo.zones.compactMap { zone -> (ZoneInfo.Zone, ZoneSpan)? in
-      guard let kind = kind(zone.id.zone), zone.isPopulated, let start = zone["start_pfn"],
-        let spanned = zone["spanned"], (0...1 << 40).contains(start), (1...1 << 40).contains(spanned)
-      else { return nil }
-      let first = PageFrame(UInt64(start))
-      return (zone, ZoneSpan(kind: kind, frames: first..<first + UInt64(spanned)))
-    }
-    .sorted { $0.1.frames.lowerBound < $1.1.frames.lowerBound }
+    let zones = spans(zoneInfo)
     if zones.isEmpty { return nil }
-    var machine = Machine(profile: profile, spans: zones.map(\.1))
+    var machine = Machine(profile: profile, spans: zones.map(\.span))
     markMovable(&machine, flags)
     for (zone, span) in zones {
       guard let index = machine.zoneIndex(of: span.frames.lowerBound) else { continue }
@@ -61,6 +54,18 @@ extension MachineStart {
       }
     }
     return machine
+  }
+
+  /// The zones that have pages, ascending.
+  static func spans(_ zoneInfo: ZoneInfo) -> [(zone: ZoneInfo.Zone, span: ZoneSpan)] {
+    let spans = zoneInfo.zones.compactMap { zone -> (zone: ZoneInfo.Zone, span: ZoneSpan)? in
+      guard let kind = kind(zone.id.zone), zone.isPopulated, let start = zone["start_pfn"],
+        let spanned = zone["spanned"], (0...1 << 40).contains(start), (1...1 << 40).contains(spanned)
+      else { return nil }
+      let first = PageFrame(UInt64(start))
+      return (zone, ZoneSpan(kind: kind, node: zone.id.node, frames: first..<first + UInt64(spanned)))
+    }
+    return separate(spans.sorted { $0.span.frames.lowerBound < $1.span.frames.lowerBound }) { $0.span }
   }
 
   private static func setLimits(_ zone: inout Zone, _ info: ZoneInfo.Zone, _ profile: KernelProfile) {

@@ -23,18 +23,41 @@ public enum MachineStart {
     let zones = dump.zones.filter { kind($0.name) != nil && !$0.span.isEmpty }
     let cpus = zones.flatMap(\.perCPU).map { $0.cpu + 1 }.max() ?? 1
     profile.cpuCount = max(profile.cpuCount, min(cpus, 8192))
-    let spans = zones.compactMap { zone in
-      kind(zone.name).map {
-        ZoneSpan(kind: $0, frames: PageFrame(zone.span.lowerBound)..<PageFrame(zone.span.upperBound))
-      }
-    }
-    var machine = Machine(profile: profile, spans: spans.sorted { $0.frames.lowerBound < $1.frames.lowerBound })
+    var machine = Machine(profile: profile, spans: spans(dump))
     for zone in zones {
-      guard let index = machine.zoneIndex(of: PageFrame(zone.span.lowerBound)) else { continue }
+      guard let index = machine.zoneIndex(of: PageFrame(zone.span.lowerBound)),
+        machine[zone: index].start.rawValue == zone.span.lowerBound
+      else { continue }
       machine.withZone(index) { fill(&$0, zone, profile) }
     }
     if let pageFlags { markMovable(&machine, pageFlags) }
     return machine
+  }
+
+  /// The zones that a snapshot tells of, ascending; overlapping ones, whose frames can't be told apart, are left out.
+  public static func spans(_ snapshot: Snapshot) -> [ZoneSpan] {
+    if let dump = snapshot.freeLists { return spans(dump) }
+    return (snapshot.zoneInfo.map { spans($0) } ?? []).map(\.span)
+  }
+
+  private static func spans(_ dump: FreeListDump) -> [ZoneSpan] {
+    let spans = dump.zones.filter { !$0.span.isEmpty }.compactMap { zone in
+      kind(zone.name).map {
+        ZoneSpan(
+          kind: $0, node: zone.node, frames: PageFrame(zone.span.lowerBound)..<PageFrame(zone.span.upperBound))
+      }
+    }
+    return separate(spans.sorted { $0.frames.lowerBound < $1.frames.lowerBound }) { $0 }
+  }
+
+  /// Leaves out what lies in the one before.
+  static func separate<Element>(_ elements: [Element], _ span: (Element) -> ZoneSpan) -> [Element] {
+    var result: [Element] = []
+    for element in elements {
+      if let last = result.last, span(element).frames.lowerBound < span(last).frames.upperBound { continue }
+      result.append(element)
+    }
+    return result
   }
 
   static func kind(_ name: String) -> Zone.Kind? { Zone.Kind.allCases.first { $0.name == name } }
@@ -54,6 +77,7 @@ public enum MachineStart {
     }
     setReserve(&zone, dump.lowMemoryReserve.map { Int(min($0, 1 << 40)) }, profile.architecture)
     for block in dump.pageblocks { zone.setPageblockType(of: PageFrame(block.frame), to: type(block.type)) }
+    zone.countHighAtomicPageblocks()
     for (order, lists) in dump.freeLists.enumerated() {
       for list in lists {
         for frame in list.frames { zone.append(freeBlock: PageFrame(frame), order: order, type: type(list.number)) }

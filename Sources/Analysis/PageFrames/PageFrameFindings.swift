@@ -53,6 +53,12 @@ public struct PageFrameFindings: Sendable {
   public var grades: PageFrameGrades
   /// How memory was short, if the trace has events of reclaim.
   public var pressure: PressureGrades?
+  /// What the model itself said of pressure.
+  public var counts = PressureCounts()
+  /// The same replay under other settings.
+  public var settings: ReplaySettings?
+  /// The node of each CPU, if there are several.
+  public var cpuNodes: [Int] = []
   /// Against a dump from after; empty without one.
   public var lists: [ListComparison] = []
   /// Against pagetypeinfo from after; empty without it.
@@ -80,7 +86,8 @@ public struct PageFrameFindings: Sendable {
     _ machine: borrowing Machine, _ index: Int, _ dump: FreeListDump.Zone, _ policy: PageAllocatorPolicy
   ) -> ListComparison {
     var result = ListComparison(
-      zone: dump.name, freeLists: Grade(), freeBlocks: Grade(), perCPULists: Grade(), perCPUBlocks: Grade(),
+      zone: machine.nodes.count > 1 ? "node \(dump.node) \(dump.name)" : dump.name, freeLists: Grade(),
+      freeBlocks: Grade(), perCPULists: Grade(), perCPUBlocks: Grade(),
       pageblocks: Grade())
     let types = (0..<6).compactMap { number in
       MigrateType(number: number, numbering: policy.numbering, hasContiguous: policy.hasContiguous)
@@ -127,7 +134,8 @@ public struct PageFrameFindings: Sendable {
     for list in info.freeLists {
       guard let kind = MachineStart.kind(list.id.zone), let type = MachineStart.type(named: list.type) else { continue }
       var predicted: [UInt64]?
-      for index in 0..<machine.zoneCount where machine[zone: index].kind == kind {
+      for index in 0..<machine.zoneCount
+      where machine[zone: index].kind == kind && machine[zone: index].node == list.id.node {
         predicted = list.freeBlocks.indices.map { order in
           order > policy.maximumOrder ? 0 : UInt64(machine[zone: index].freeBlocks(order: order, type: type))
         }

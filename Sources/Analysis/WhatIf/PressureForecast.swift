@@ -1,5 +1,5 @@
 public import KernelTypes
-import MemoryModels
+public import MemoryModels
 public import ProcSnapshots
 
 /// What would happen if one more process took memory on a snapshot's machine, page by page, until it has enough or dies.
@@ -22,6 +22,8 @@ public struct PressureForecast: Sendable {
     case directReclaim
     /// Half of all swap is used.
     case swapHalfFull
+    /// Android's low-memory killer ends the process.
+    case killedEarly
     /// The killer ends the process.
     case killed
     /// The machine stops (`panic_on_oom`).
@@ -37,22 +39,27 @@ public struct PressureForecast: Sendable {
   public private(set) var directPages = 0
   public private(set) var swappedPages = 0
   public private(set) var droppedObjects = 0
+  /// Bytes the process had when each level of the low-memory killer was first reached: processes of its adjustment die.
+  public private(set) var killerLevels: [(level: LowMemoryKiller.Level, bytes: UInt64?)] = []
 
   /// Pages of the largest zone that is rebuilt: 64 GiB with pages of 4 KiB.
   static let pageLimit = 1 << 24
 
   /// Lets a process take `bytes` on the machine of a snapshot under the settings; `nil` if zoneinfo, buddyinfo or meminfo
-  /// is missing or makes no machine.
+  /// is missing or makes no machine. With a low-memory killer, a process of `oom_score_adj` 0 is among those that may die.
   public init?(
-    _ snapshot: Snapshot, _ machine: SnapshotMachine, settings: VirtualMemorySettings, bytes: UInt64
+    _ snapshot: Snapshot, _ machine: SnapshotMachine, settings: VirtualMemorySettings, bytes: UInt64,
+    killer: LowMemoryKiller? = nil
   ) {
     guard var world = PressureWorld(snapshot, machine, settings: settings) else { return nil }
     let page = UInt64(machine.pageSize)
     let wanted = bytes / page + (bytes % page == 0 ? 0 : 1)
     var taken: UInt64 = 0
+    killerLevels = (killer?.levels ?? []).map { ($0, nil) }
     while taken < wanted, world.take() {
       taken += 1
       note(world, taken * page)
+      if let killer, isKilledEarly(world, killer, taken * page) { break }
     }
     note(world, taken * page)
     takenBytes = taken * page
@@ -60,6 +67,24 @@ public struct PressureForecast: Sendable {
     directPages = world.pressure.counters.direct.reclaimed
     swappedPages = world.driver.swapUsedNow
     droppedObjects = world.driver.droppedObjects
+  }
+
+  /// Notes levels that are reached; true if the process dies. The killer looks whenever caches are to be shrunk.
+  private mutating func isKilledEarly(
+    _ world: borrowing PressureWorld, _ killer: LowMemoryKiller, _ bytes: UInt64
+  ) -> Bool {
+    let counters = world.pressure.counters
+    if counters.background.scanned + counters.direct.scanned == 0 { return false }
+    let sizes = world.pressure.lists.sizes
+    let free = world.machine.freePages - world.reservePages
+    let file = sizes.inactiveFile + sizes.activeFile
+    for index in killerLevels.indices where killerLevels[index].bytes == nil {
+      let level = killerLevels[index].level
+      if free < level.pages, file < level.pages { killerLevels[index].bytes = bytes }
+    }
+    guard let least = killer.threshold(freePages: free, filePages: file), least <= 0 else { return false }
+    milestones[.killedEarly] = bytes
+    return true
   }
 
   private mutating func note(_ world: borrowing PressureWorld, _ bytes: UInt64) {

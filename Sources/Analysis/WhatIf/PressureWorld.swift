@@ -7,6 +7,8 @@ struct PressureWorld: ~Copyable {
   var machine: Machine
   var pressure: MemoryPressure
   var driver: CountedPages
+  /// Pages that nothing but emergencies may use.
+  let reservePages: Int
   /// Whether the kernel stopped the machine instead of killing.
   private(set) var isStopped = false
 
@@ -21,6 +23,7 @@ struct PressureWorld: ~Copyable {
     let limits = PhysicalLimits(
       zones: plan.map { .init(kind: $0.kind, pages: $0.managed) }, profile: profile,
       hasHugePages: snapshot.hugePages?.isEnabled ?? false, configured: kinds)
+    reservePages = limits.totalReservePages
     machine = Machine(
       profile: profile, spans: plan.map { ZoneSpan(kind: $0.kind, frames: $0.frames) })
     var used: [PageFrame] = []
@@ -54,6 +57,17 @@ struct PressureWorld: ~Copyable {
     driver.own.append(frame)
     pressure.lists.add(frame, .anonymous)
     return true
+  }
+}
+
+extension PressureWorld {
+  /// Takes a block for the pool of huge pages; false if there is none, and nobody can make one.
+  /// Follows `alloc_buddy_huge_page` in mm/hugetlb.c, Linux 6.1.
+  mutating func takeHugePage(order: Int) -> Bool {
+    pressure.allocate(
+      order: order, migrateType: .movable,
+      flags: [.kernel, .hardWall, .highMemory, .movable, .compound, .noWarn, .retryMayFail], machine: &machine,
+      driver: &driver) != nil
   }
 }
 

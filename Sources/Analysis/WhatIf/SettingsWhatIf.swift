@@ -1,5 +1,5 @@
 public import KernelTypes
-import MemoryModels
+public import MemoryModels
 import ProcSnapshots
 
 /// What a machine's limits would be with other settings of `/proc/sys/vm`: computed for the snapshot's own settings and for
@@ -45,6 +45,10 @@ public struct SettingsWhatIf: Sendable {
   public private(set) var forecasts: (before: PressureForecast, after: PressureForecast)?
   /// Bytes that the process of the forecast wants.
   public private(set) var pressBytes: UInt64 = 0
+  /// What was asked beside settings.
+  public private(set) var lowMemory: LowMemoryForecast?
+  public private(set) var hugePages: HugePageForecast?
+  public private(set) var failures: [PageFailureForecast] = []
 
   let snapshot: Snapshot
   let machine: SnapshotMachine
@@ -67,30 +71,43 @@ public struct SettingsWhatIf: Sendable {
   }
 
   /// Lets one more process take memory, with both settings; false if the snapshot has too little for a model.
-  public mutating func forecast(bytes: UInt64) -> Bool {
-    guard let then = PressureForecast(snapshot, machine, settings: before, bytes: bytes),
+  public mutating func forecast(bytes: UInt64, killer: LowMemoryKiller? = nil) -> Bool {
+    guard let then = PressureForecast(snapshot, machine, settings: before, bytes: bytes, killer: killer),
       let now = before == after
-        ? then : PressureForecast(snapshot, machine, settings: after, bytes: bytes)
+        ? then : PressureForecast(snapshot, machine, settings: after, bytes: bytes, killer: killer)
     else { return false }
     forecasts = (then, now)
     pressBytes = bytes
     return true
   }
 
-  private mutating func addChanges() {
-    for name in VirtualMemorySettings.names {
-      let old = Self.text(name, before)
-      let new = Self.text(name, after)
-      if old != new { changes.append(Change(name: name, before: old, after: new)) }
-    }
+  /// Asks what Android's low-memory killer says, under the changed settings; false without meminfo and zoneinfo.
+  public mutating func ask(_ killer: LowMemoryKiller) -> Bool {
+    lowMemory = LowMemoryForecast(
+      snapshot, killer: killer, reservePages: limits(after)?.totalReservePages, pageKilobytes: machine.pageKilobytes)
+    return lowMemory != nil
   }
 
-  private static func text(_ name: String, _ settings: VirtualMemorySettings) -> String {
-    if let value = settings[name] { return "\(value)" }
-    if name == "lowmem_reserve_ratio", let ratios = settings.lowMemoryReserveRatios {
-      return ratios.map(String.init).joined(separator: " ")
+  /// Asks what becomes of the machine with another number of huge pages, under the changed settings.
+  public mutating func ask(hugePages pages: Int, bytes: UInt64?) throws(HugePageForecast.Refusal) {
+    hugePages = try HugePageForecast(snapshot, machine, settings: after, pages: pages, pageBytes: bytes)
+  }
+
+  /// Asks what happens if the memory of a frame fails, under the changed settings; false if kpageflags do not have it.
+  public mutating func ask(failing frame: UInt64) -> Bool {
+    guard
+      let failure = PageFailureForecast(snapshot, frame: frame, settings: after, kernel: machine.formulaKernel)
+    else { return false }
+    failures.append(failure)
+    return true
+  }
+
+  private mutating func addChanges() {
+    for name in VirtualMemorySettings.names {
+      let old = before.text(name)
+      let new = after.text(name)
+      if old != new { changes.append(Change(name: name, before: old, after: new)) }
     }
-    return "computed"
   }
 
   /// A row that is computed for both settings; `nil` where the snapshot has too little for it.

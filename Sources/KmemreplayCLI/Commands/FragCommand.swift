@@ -51,7 +51,7 @@ struct FragCommand: ReportingCommand {
     let bundle = CaptureBundle(input.trace)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
-    var pages = try PagePredictionPass(snapshots, before: before, after: after)
+    var pages = try PagePredictionPass(snapshots, before: before, after: after, sysctl: input.sysctl.sysctl)
     let open = environment.openRepeatedly(input.trace)
 
     var batch = EventBatch()
@@ -92,7 +92,7 @@ struct FragCommand: ReportingCommand {
 
   /// A snapshot in the trace's place: its own zones and indices.
   private func snapshotAlone(_ environment: CommandEnvironment) throws -> ExitStatus {
-    if snapshots.before != nil || snapshots.after != nil || snapshots.pages == .model {
+    if snapshots.pair.before != nil || snapshots.pair.after != nil || snapshots.pages == .model {
       throw CommandFailure(
         "\(input.trace): is a snapshot; --before, --after and --pages go with a trace. "
           + "`kmemreplay snapshot \(input.trace) --diff OTHER` compares two snapshots")

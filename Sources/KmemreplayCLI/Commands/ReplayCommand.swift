@@ -16,7 +16,9 @@ struct ReplayCommand: ReportingCommand {
       Snapshots add more: from --before come SLUB's boot options, the names of caches, and how their objects are \
       aligned; with --after too, the slabs of each cache are predicted from one slabinfo to the other.
 
-      With --pages model and a snapshot from before, a model of the page allocator also chooses every page frame.
+      With --pages model and a snapshot from before, a model of the page allocator also chooses every page frame, and \
+      says where memory is short: when kswapd wakes, and who reclaims, compacts and dies. --sysctl then compares the \
+      machine's settings with others, such as --sysctl vm.min_free_kbytes=8192; the report says which can't matter.
       """)
 
   @OptionGroup(title: "Input") var input: InputOptions
@@ -40,7 +42,7 @@ struct ReplayCommand: ReportingCommand {
     let bundle = CaptureBundle(input.trace)
     var pages = try PagePredictionPass(
       snapshots, before: try snapshots.readBefore() ?? bundle?.snapshot("before"),
-      after: try snapshots.readAfter() ?? bundle?.snapshot("after"))
+      after: try snapshots.readAfter() ?? bundle?.snapshot("after"), sysctl: input.sysctl.sysctl)
     let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
     var report = ReplayReport(subject: subject, findings: findings, top: output.top, order: sort)

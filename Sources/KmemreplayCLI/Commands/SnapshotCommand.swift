@@ -12,6 +12,7 @@ struct SnapshotCommand: ReportingCommand {
     discussion: """
       Example: kmemreplay snapshot before.tar.zst --diff after.tar.zst
                kmemreplay snapshot /proc --press 2G --sysctl vm.min_free_kbytes=65536
+               kmemreplay snapshot after.tar.zst --hugepages 64 --poison 0x1a2b --low-memory-killer standard
 
       The snapshot is a directory (such as /proc itself), a .tar or .tar.zst of one, or a single file. Files are found by \
       their names: buddyinfo, pagetypeinfo, zoneinfo, meminfo, slabinfo, vmstat, vmallocinfo, iomem, swaps, kpageflags, \
@@ -19,7 +20,8 @@ struct SnapshotCommand: ReportingCommand {
 
       With --sysctl, the limits that follow from settings (watermarks, reserves, CommitLimit, dirty thresholds, list \
       lengths) are computed as they are and as they would be. With --press, a model of the machine says when kswapd wakes, \
-      what is reclaimed, swapped and killed while one more process takes memory.
+      what is reclaimed, swapped and killed while one more process takes memory; --low-memory-killer adds Android's. \
+      --hugepages sizes the pool of huge pages, --poison lets the memory of page frames fail.
       """)
 
   @Argument(help: "A directory, a .tar or .tar.zst of one, or kernel files.")
@@ -49,6 +51,8 @@ struct SnapshotCommand: ReportingCommand {
       "Say what happens when one more process takes this much memory, such as 64M (modelled).", valueName: "size"))
   var press: ByteSize?
 
+  @OptionGroup var questions: MachineQuestionOptions
+
   @Flag(name: .long, help: "Exit with 2 if a file was damaged or unusable; the report is still written.")
   var strict = false
 
@@ -57,8 +61,10 @@ struct SnapshotCommand: ReportingCommand {
       throw ValidationError("A snapshot's files are told by their names; standard input has none.")
     }
     try output.require([.text, .json, .markdown], command: "snapshot")
-    if diff != nil, !sysctl.sysctl.isEmpty || press != nil {
-      throw ValidationError("--diff compares two snapshots, --sysctl and --press ask about one; give one of them.")
+    if diff != nil, asksWhatIf {
+      throw ValidationError(
+        "--diff compares two snapshots; --sysctl, --press, --low-memory-killer, --hugepages and --poison ask about one. "
+          + "Give one of them.")
     }
     if let press, press.bytes == 0 || press.bytes > 1 << 48 {
       throw ValidationError("--press takes an amount of memory, such as 64M.")
@@ -67,6 +73,8 @@ struct SnapshotCommand: ReportingCommand {
       throw ValidationError("--diff-label chooses in --diff's snapshot; give --diff.")
     }
   }
+
+  private var asksWhatIf: Bool { !sysctl.sysctl.isEmpty || press != nil || !questions.isEmpty }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: snapshot.first ?? "")
@@ -77,7 +85,7 @@ struct SnapshotCommand: ReportingCommand {
       try destination.write(report, as: output.format)
       return Self.status([first, second], strict: strict, environment)
     }
-    if !sysctl.sysctl.isEmpty || press != nil {
+    if asksWhatIf {
       try destination.write(SettingsWhatIfReport(findings: first, whatIf: whatIf(first)), as: output.format)
       return Self.status([first], strict: strict, environment)
     }
@@ -89,13 +97,39 @@ struct SnapshotCommand: ReportingCommand {
   private func whatIf(_ findings: SnapshotFindings) throws -> SettingsWhatIf {
     do {
       var whatIf = try SettingsWhatIf(findings, assignments: sysctl.sysctl)
-      if let press, !whatIf.forecast(bytes: press.bytes) {
-        throw CommandFailure(
-          "--press needs zoneinfo, buddyinfo and meminfo of one snapshot, of a machine of at most 64 GiB a zone")
+      if let press, !whatIf.forecast(bytes: press.bytes, killer: questions.lowMemoryKiller?.killer) {
+        throw CommandFailure("--press " + Self.machineNeeds)
       }
+      try ask(&whatIf)
       return whatIf
     } catch let error as SettingError {
       throw CommandFailure("--sysctl: \(error)")
+    }
+  }
+
+  private static let machineNeeds =
+    "needs zoneinfo, buddyinfo and meminfo of one snapshot, of a machine of at most 64 GiB a zone"
+
+  private func ask(_ whatIf: inout SettingsWhatIf) throws {
+    if let levels = questions.lowMemoryKiller, !whatIf.ask(levels.killer) {
+      throw CommandFailure("--low-memory-killer needs meminfo and zoneinfo of one snapshot")
+    }
+    for frame in questions.poison where !whatIf.ask(failing: frame.frame) {
+      throw CommandFailure(
+        "--poison 0x\(String(frame.frame, radix: 16)): needs kpageflags of the snapshot, up to that frame")
+    }
+    guard let pool = questions.hugepages else { return }
+    do throws(HugePageForecast.Refusal) {
+      try whatIf.ask(hugePages: pool.pages, bytes: pool.bytes)
+    } catch {
+      switch error {
+      case .noMachine: throw CommandFailure("--hugepages " + Self.machineNeeds)
+      case .size: throw CommandFailure("--hugepages: a huge page has a power of two of pages, such as 2M")
+      case .gigantic(let limit):
+        throw CommandFailure(
+          "--hugepages: pages beyond \(limit >> 20) MiB can't be had from a running machine; they are set aside at boot "
+            + "(hugepagesz= hugepages=)")
+      }
     }
   }
 

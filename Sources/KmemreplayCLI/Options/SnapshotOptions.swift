@@ -49,7 +49,7 @@ struct SnapshotOptions: ParsableArguments {
       throw ValidationError("--before-at and --after-at are for --pages model.")
     }
     if memoryMap != nil, pages == .traced { throw ValidationError("--memory-map is for --pages model.") }
-    if memoryMap != nil, before != nil {
+    if memoryMap != nil, pair.before != nil {
       throw ValidationError("--before and --memory-map both say what was free at the start; give one of them.")
     }
   }

@@ -49,17 +49,24 @@ struct PagePredictionPass: ~Copyable {
   private var cursor: TimeWindowCursor
   private var fates: PageFates?
   private var prediction: PagePrediction?
+  // Under other settings.
+  private var other: PagePrediction?
+  private var settings: ReplaySettings?
+  private let assignments: [String]
   private var knowledge = MachineStart.Knowledge.pageFlags
 
   /// `nil` if the trace chooses the page frames. Throws `CommandFailure` if the memory map can't be read.
-  init?(_ options: SnapshotOptions, before: Snapshot?, after: Snapshot?) throws {
+  ///
+  /// `sysctl` are settings to compare with the machine's own.
+  init?(_ options: SnapshotOptions, before: Snapshot?, after: Snapshot?, sysctl: [String] = []) throws {
     if options.pages == .traced { return nil }
     self.before = before
     map = try options.memoryMap.map { try MemoryMapFile(path: $0) }
     self.after = after
+    assignments = sysctl
     window = TimeWindow(from: options.beforeAt, to: options.afterAt)
     cursor = TimeWindowCursor(window)
-    fates = PageFates()
+    fates = PageFates(nodes: before.map { MachineStart.spans($0) } ?? [], cpuLimit: 8192)
   }
 
   /// Looks at a batch of the first pass; `profile` is what is known of the kernel so far.
@@ -107,25 +114,53 @@ struct PagePredictionPass: ~Copyable {
     }
     cursor = TimeWindowCursor(window)
     if let before, map == nil {
-      var told: Set<UInt64> = []
-      let profile = FragmentationStart.profile(profile, before: before, after: after)
-      let frames = frames.take()
-      let start: Machine?
-      if let frames {
-        start = MachineStart.machine(before, survey: frames, profile: profile, told: &told)
-      } else {
-        start = MachineStart.machine(before, profile: profile)
-      }
-      guard let start else {
-        throw CommandFailure(
-          "\(before.name): doesn't tell which pages were free. --pages model needs kpageflags and zoneinfo, or a dump of "
-            + "the free lists (kmfree)")
-      }
-      knowledge = before.freeLists == nil ? .pageFlags : .freeLists
-      prediction = PagePrediction(start, fates: fates, strings: strings, told: told)
-      return
+      return try begin(before, profile: profile, fates: fates, strings: strings)
     }
     try beginAtBoot(profile: profile, fates: fates, strings: strings, trace: trace)
+  }
+
+  /// Makes the machine that a snapshot knows, and a second one if there are settings to compare with its own.
+  private mutating func begin(
+    _ before: Snapshot, profile: KernelProfile, fates: consuming PageFates, strings: StringInterner
+  ) throws {
+    var profile = FragmentationStart.profile(profile, before: before, after: after)
+    profile.use(ReplaySettings.own(before, kernel: profile.kernel))
+    var changed = profile
+    settings = try readSettings(before, kernel: profile.kernel)
+    if let settings { changed.use(settings.changed) }
+    var told: Set<UInt64> = []
+    var start: Machine?
+    var otherStart: Machine?
+    if let frames = frames.take() {
+      start = MachineStart.machine(before, survey: frames, profile: profile, told: &told)
+      if settings != nil { otherStart = MachineStart.machine(before, survey: frames, profile: changed, told: &told) }
+    } else {
+      start = MachineStart.machine(before, profile: profile)
+      if settings != nil { otherStart = MachineStart.machine(before, profile: changed) }
+    }
+    guard var start else {
+      throw CommandFailure(
+        "\(before.name): doesn't tell which pages were free. --pages model needs kpageflags and zoneinfo, or a dump of "
+          + "the free lists (kmfree)")
+    }
+    knowledge = before.freeLists == nil ? .pageFlags : .freeLists
+    let swap = before.memInfo?["SwapTotal"].map { Int(min($0, 1 << 44)) * 1024 / profile.pageSize } ?? 0
+    Self.setNodes(&start, fates.cpuNodes)
+    if var otherStart {
+      Self.setNodes(&otherStart, fates.cpuNodes)
+      settings?.apply(to: &otherStart, snapshot: before)
+      other = PagePrediction(otherStart, fates: fates.copy(), strings: strings, told: told, swapPages: swap)
+    }
+    prediction = PagePrediction(start, fates: fates, strings: strings, told: told, swapPages: swap)
+  }
+
+  private func readSettings(_ before: Snapshot, kernel: KernelVersion) throws -> ReplaySettings? {
+    if assignments.isEmpty { return nil }
+    do throws(SettingError) {
+      return try ReplaySettings(before, assignments: assignments, kernel: kernel)
+    } catch {
+      throw CommandFailure("--sysctl: \(error)")
+    }
   }
 
   /// Makes the machine that a boot capture starts from.
@@ -156,6 +191,12 @@ struct PagePredictionPass: ~Copyable {
     prediction = PagePrediction(machine, fates: fates, strings: strings, isBooting: true)
   }
 
+  private static func setNodes(_ machine: inout Machine, _ nodes: [Int?]) {
+    for cpu in nodes.indices {
+      if let node = nodes[cpu] { machine.setNode(node, cpu: cpu) }
+    }
+  }
+
   /// Replays a batch of the second pass; `parts` say which of it counts.
   mutating func consume(
     _ batch: borrowing EventBatch, _ parts: [TimeWindowCursor.Part], strings: StringInterner,
@@ -164,7 +205,10 @@ struct PagePredictionPass: ~Copyable {
     for part in cursor.parts(of: batch, strings: strings, clock: clock) where part.phase == .inside {
       for counted in parts {
         let rows = part.rows.clamped(to: counted.rows)
-        if !rows.isEmpty { prediction?.consume(batch, rows: rows, isInside: counted.phase == .inside) }
+        if !rows.isEmpty {
+          prediction?.consume(batch, rows: rows, isInside: counted.phase == .inside)
+          other?.consume(batch, rows: rows, isInside: counted.phase == .inside)
+        }
       }
     }
   }
@@ -179,11 +223,24 @@ struct PagePredictionPass: ~Copyable {
     let grades = prediction.grades
     let pressure = prediction.tellsReclaim ? prediction.pressure : nil
     let boot = boot
-    return prediction.withMachine {
+    let counts = prediction.counts
+    var findings = prediction.withMachine { machine in
       var findings = PageFrameFindings(
-        start: knowledge, grades: grades, pressure: pressure, machine: $0, after: after)
+        start: knowledge, grades: grades, pressure: pressure, machine: machine, after: after)
       findings.boot = boot
+      findings.counts = counts
+      if machine.nodes.count > 1 {
+        findings.cpuNodes = (0..<machine.profile.cpuCount).map { machine.node(cpu: $0) }
+      }
       return findings
     }
+    if var other = other.take(), var settings {
+      other.finish()
+      settings.before = counts
+      settings.after = other.counts
+      settings.frames = other.grades.pageFrame
+      findings.settings = settings
+    }
+    return findings
   }
 }

@@ -26,7 +26,7 @@ struct BuddyAllocator: ~Copyable {
   /// Free pages, as `NR_FREE_PAGES` counts them: without isolated pageblocks.
   var freePages = 0
   /// Changes of `freePages` that the CPU's counter holds back from the zone's, up to `counterThreshold` pages.
-  private(set) var heldBackPages = 0
+  var heldBackPages = 0
   /// `stat_threshold` of a machine with one CPU; with 0 the zone's counter is always exact.
   var counterThreshold = 0
   /// Free pages on the contiguous allocator's lists.

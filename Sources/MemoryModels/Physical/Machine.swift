@@ -1,17 +1,20 @@
 public import KernelTypes
 
-/// The physical memory of a machine with one node: its zones, and the choice between them.
+/// The physical memory of a machine: the zones of its nodes, and the choice between them.
 ///
 /// Requests name frames by the machine's numbering. What only time decides is left to the driver: reclaim, compaction,
 /// and what a request does when neither the low nor the minimum mark lets it through.
 ///
-/// Follows mm/page_alloc.c, Linux 6.1. Not modelled: several nodes, dirty-page limits, cpusets, and ZONE_MOVABLE
+/// Follows mm/page_alloc.c, Linux 6.1. Not modelled: memory policies, dirty-page limits, cpusets, and ZONE_MOVABLE
 /// (`kernelcore=`).
 public struct Machine: ~Copyable {
   /// How a request ended.
   public struct Counters: Hashable, Sendable {
     /// Requests that no zone could serve above its low mark, which wake the reclaiming thread.
     public var belowLowMark = 0
+    /// Requests that found a zone near them below its mark and `zone_reclaim_mode` on: the node reclaims its own pages
+    /// before others are asked.
+    public var nodeReclaims = 0
     /// Requests that failed.
     public var failed = 0
     /// Frees of frames that are in no zone or free already.
@@ -21,25 +24,31 @@ public struct Machine: ~Copyable {
   public let profile: KernelProfile
   public let zoneCount: Int
   public private(set) var counters = Counters()
-  // Ascending by frame, which is also ascending by kind.
+  // Ascending by frame.
   let zones: UnsafeMutablePointer<Zone>
-  private let avoidsFragmentation: Bool
+  /// In which order the zones are tried, by the node of the CPU that asks.
+  var zoneLists: ZoneOrder
   private let hasContiguous: Bool
+  private let reclaimsNodes: Bool
 
-  /// Creates the zones of the spans, in ascending order and without memory.
-  public init(profile: KernelProfile, spans: [ZoneSpan], cpuLimit: Int? = nil) {
+  /// Creates the zones of the spans, in ascending order and without memory; `distances` are those of the nodes, as the
+  /// firmware's table has them.
+  public init(profile: KernelProfile, spans: [ZoneSpan], distances: [[Int]] = [], cpuLimit: Int? = nil) {
     self.profile = profile
     zoneCount = spans.count
     zones = .allocate(capacity: max(spans.count, 1))
     let policy = profile.pageAllocator
+    let cpus = max(cpuLimit ?? profile.cpuCount, 1)
     for (index, span) in spans.enumerated() {
       let zone = Zone(
-        kind: span.kind, start: span.frames.lowerBound, end: span.frames.upperBound, policy: policy,
-        cpuLimit: cpuLimit ?? profile.cpuCount)
+        kind: span.kind, node: span.node, start: span.frames.lowerBound, end: span.frames.upperBound, policy: policy,
+        cpuLimit: cpus)
       (zones + index).initialize(to: zone)
     }
-    avoidsFragmentation = policy.avoidsFragmentation && spans.contains { $0.kind == .dma32 }
+    zoneLists = ZoneOrder(
+      spans, kernel: profile.kernel, distances: distances, avoidsFragmentation: policy.avoidsFragmentation, cpus: cpus)
     hasContiguous = policy.hasContiguous
+    reclaimsNodes = profile.virtualMemory.zoneReclaimMode & 7 != 0 && zoneLists.nodes.count > 1
   }
 
   /// Creates a machine that has `totalBytes` of memory from frame 0 on, all of it free, as if just booted.
@@ -104,7 +113,7 @@ public struct Machine: ~Copyable {
 
   /// The highest zone a request may use. Follows `gfp_zone` in include/linux/gfp.h, Linux 6.1.
   @inline(__always)
-  static func highestKind(_ flags: GFPFlags) -> Zone.Kind {
+  public static func highestKind(_ flags: GFPFlags) -> Zone.Kind {
     if flags.isDisjoint(with: [.dma, .dma32, .highMemory]) { return .normal }
     if flags.contains(.dma) { return .dma }
     if flags.contains(.dma32) { return .dma32 }
@@ -121,17 +130,18 @@ public struct Machine: ~Copyable {
     conditions extra: PageRequestFlags = PageRequestFlags(rawValue: 0), cpu: Int = 0
   ) -> PageFrame? {
     let highest = Self.highestKind(flags)
-    var last = zoneCount &- 1
-    while last >= 0, zones[last].kind > highest { last &-= 1 }
+    let list = zoneLists.list(cpu: cpu, isLocalOnly: flags.contains(.thisNode))
     var conditions = extra
     if hasContiguous, migrateType == .movable { conditions.insert(.contiguous) }
-    if avoidsFragmentation, last >= 0, zones[last].kind == .normal {
-      if let frame = allocate(order, migrateType, conditions.union(.noFragment), cpu, last, highest, .low) {
+    if list.avoidsFragmentation, highest >= .normal {
+      // Going to another node is better avoided than mixing types, but worse than mixing them at home.
+      let local = zoneLists.list(cpu: cpu, isLocalOnly: true)
+      if let frame = allocate(order, migrateType, conditions.union(.noFragment), cpu, local, highest, .low) {
         return frame
       }
     }
-    if let frame = allocate(order, migrateType, conditions, cpu, last, highest, .low) { return frame }
-    return allocateSlowly(order, migrateType, conditions, flags, cpu, last, highest)
+    if let frame = allocate(order, migrateType, conditions, cpu, list, highest, .low) { return frame }
+    return allocateSlowly(order, migrateType, conditions, flags, cpu, list, highest)
   }
 
   /// Hands out a block of one zone, whatever its marks, as a trace has it.
@@ -142,12 +152,13 @@ public struct Machine: ~Copyable {
     conditions: PageRequestFlags = [], cpu: Int
   ) -> PageFrame? {
     let highest = Self.highestKind(flags)
-    var above = zoneCount &- 1
-    while above >= index {
+    let list = zoneLists.list(cpu: cpu, isLocalOnly: false)
+    for place in 0..<list.count {
+      let above = Int(list.zones[place])
       if zones[above].kind <= highest {
         _ = zones[above].admits(.low, order: order, highest: highest, flags: conditions)
       }
-      above &-= 1
+      if above == index { break }
     }
     return pointer(toZone: index).pointee.allocate(
       order: order, migrateType: migrateType, flags: conditions, cpu: cpu)
@@ -155,40 +166,51 @@ public struct Machine: ~Copyable {
 
   @inline(__always)
   private mutating func allocate(
-    _ order: Int, _ type: MigrateType, _ conditions: PageRequestFlags, _ cpu: Int, _ last: Int, _ highest: Zone.Kind,
-    _ mark: Zone.Mark
+    _ order: Int, _ type: MigrateType, _ conditions: PageRequestFlags, _ cpu: Int, _ list: ZoneOrder.List,
+    _ highest: Zone.Kind, _ mark: Zone.Mark
   ) -> PageFrame? {
-    var index = last
-    while index >= 0 {
-      if zones[index].admits(mark, order: order, highest: highest, flags: conditions),
-        let frame = zones[index].allocate(order: order, migrateType: type, flags: conditions, cpu: cpu)
-      {
-        return frame
+    var place = 0
+    while place < list.count {
+      let index = Int(list.zones[place])
+      place &+= 1
+      if zones[index].kind > highest { continue }
+      if zones[index].admits(mark, order: order, highest: highest, flags: conditions) {
+        if let frame = zones[index].allocate(order: order, migrateType: type, flags: conditions, cpu: cpu) {
+          return frame
+        }
+      } else if reclaimsNodes, mark == .low, zoneLists.isNear(zones[index].node, cpu: cpu) {
+        counters.nodeReclaims += 1
       }
-      index &-= 1
     }
     return nil
   }
 
   @inline(never)
   private mutating func allocateSlowly(
-    _ order: Int, _ type: MigrateType, _ conditions: PageRequestFlags, _ flags: GFPFlags, _ cpu: Int, _ last: Int,
-    _ highest: Zone.Kind
+    _ order: Int, _ type: MigrateType, _ conditions: PageRequestFlags, _ flags: GFPFlags, _ cpu: Int,
+    _ list: ZoneOrder.List, _ highest: Zone.Kind
   ) -> PageFrame? {
     counters.belowLowMark += 1
-    var conditions = conditions
+    var conditions = conditions.union(slowConditions(flags, order: order))
+    if let frame = allocate(order, type, conditions, cpu, list, highest, .minimum) { return frame }
+    if flags.contains(.memoryReserves), !flags.contains(.noMemoryReserves) {
+      conditions.insert(.noWatermarks)
+      if let frame = allocate(order, type, conditions, cpu, list, highest, .minimum) { return frame }
+    }
+    counters.failed += 1
+    return nil
+  }
+
+  /// The reserves that a request has access to once no zone is above its low mark.
+  /// Follows `gfp_to_alloc_flags` in mm/page_alloc.c, Linux 6.1.
+  func slowConditions(_ flags: GFPFlags, order: Int) -> PageRequestFlags {
+    var conditions = PageRequestFlags(rawValue: 0)
     if flags.contains(.high) { conditions.insert(.minimumReserve) }
     if flags.isDisjoint(with: [.directReclaim, .noMemoryReserves]) {
       conditions.insert(.nonBlocking)
       if order > 0, flags.contains(.high), profile.pageAllocator.reservesHighAtomic { conditions.insert(.highAtomic) }
     }
-    if let frame = allocate(order, type, conditions, cpu, last, highest, .minimum) { return frame }
-    if flags.contains(.memoryReserves), !flags.contains(.noMemoryReserves) {
-      conditions.insert(.noWatermarks)
-      if let frame = allocate(order, type, conditions, cpu, last, highest, .minimum) { return frame }
-    }
-    counters.failed += 1
-    return nil
+    return conditions
   }
 
   /// Takes a block back, which may be part of one that was handed out; false when it is in no zone or free already.

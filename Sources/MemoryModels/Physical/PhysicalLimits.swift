@@ -38,7 +38,11 @@ public struct PhysicalLimits: Hashable, Sendable {
   ///
   /// Without a set `min_free_kbytes` it is computed: the square root of low memory, more where huge pages are on
   /// (`hasHugePages`). `configured` are the kinds of zones the kernel has, which `lowmem_reserve_ratio` counts through.
-  public init(zones sizes: [ZoneSize], profile: KernelProfile, hasHugePages: Bool, configured: [Zone.Kind]? = nil) {
+  /// Per-CPU lists of a zone are shared out among the CPUs of its node, as `cpusByNode` says, or else all.
+  public init(
+    zones sizes: [ZoneSize], profile: KernelProfile, hasHugePages: Bool, configured: [Zone.Kind]? = nil,
+    cpusByNode: [Int: Int] = [:]
+  ) {
     let policy = profile.pageAllocator
     let settings = profile.virtualMemory
     let kilobytesPerPage = max(profile.pageSize / 1024, 1)
@@ -57,7 +61,8 @@ public struct PhysicalLimits: Hashable, Sendable {
       let ratio = ratios[size.kind] ?? 0
       let reserve = Self.reserve(size, among: sizes, ratio: ratio, zeroMeansOne: profile.kernel < KernelVersion(5, 0))
       let perCPU = PerCPULimits(
-        managedPages: size.pages, lowWatermark: marks.low, cpuCount: profile.cpuCount, policy: policy,
+        managedPages: size.pages, lowWatermark: marks.low,
+        cpuCount: cpusByNode[size.node].flatMap { $0 > 0 ? $0 : nil } ?? profile.cpuCount, policy: policy,
         pageSize: profile.pageSize, fraction: settings.perCPUHighFraction, oldFraction: settings.perCPUFraction)
       limits.append(
         ZoneLimits(node: size.node, kind: size.kind, watermarks: marks, reserve: reserve, perCPU: perCPU))

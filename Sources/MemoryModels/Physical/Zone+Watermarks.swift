@@ -44,7 +44,8 @@ extension Zone {
     return isAbove(watermarks.minimum, free: free, order: order, highest: highest, flags: flags)
   }
 
-  private var reservedHighAtomicUnusable: Int {
+  /// Pages kept for atomic requests that others can't have.
+  var reservedHighAtomicUnusable: Int {
     guard policy.fallbackRule == .claimThenSteal else { return buddy.reservedHighAtomicPages }
     var free = 0
     for order in 0...buddy.maximumOrder { free += buddy.freeBlocks(order: order, type: .highAtomic) << order }
@@ -86,6 +87,7 @@ extension Zone {
     let most = watermarks.high * policy.watermarkBoostFactor / 10_000
     if most == 0 { return }
     watermarkBoost = min(watermarkBoost + requests * pages, max(pages, most))
+    wasBoosted = true
   }
 
   /// Takes back what a reclaiming pass was boosted by. Follows the end of `balance_pgdat` in mm/vmscan.c, Linux 6.1.

@@ -33,6 +33,8 @@ public struct Zone: ~Copyable {
   }
 
   public let kind: Kind
+  /// The number of the node it belongs to.
+  public let node: Int
   /// The first frame.
   public let start: PageFrame
   /// The frame after the last.
@@ -45,6 +47,9 @@ public struct Zone: ~Copyable {
   public var watermarks = Watermarks()
   /// Pages added to the marks after a fallback (`watermark_boost`).
   public internal(set) var watermarkBoost = 0
+  /// Whether the marks were boosted since the last request that looks (`ZONE_BOOSTED_WATERMARK`): the next one to be
+  /// served wakes the reclaiming thread.
+  public var wasBoosted = false
   /// Pages kept from requests that could use higher zones, by the kind of the highest (`lowmem_reserve`).
   public var lowMemoryReserve: [Int]
   /// Whether the zone is being reclaimed (`ZONE_RECLAIM_ACTIVE`), which shortens the per-CPU lists.
@@ -57,8 +62,11 @@ public struct Zone: ~Copyable {
   var perCPU: PerCPUPages
 
   /// Creates a zone without memory, for at most `cpuLimit` CPUs.
-  public init(kind: Kind, start: PageFrame, end: PageFrame, policy: PageAllocatorPolicy, cpuLimit: Int) {
+  public init(
+    kind: Kind, node: Int = 0, start: PageFrame, end: PageFrame, policy: PageAllocatorPolicy, cpuLimit: Int
+  ) {
     self.kind = kind
+    self.node = node
     self.start = start
     self.end = max(start, end)
     self.policy = policy
@@ -131,6 +139,27 @@ public struct Zone: ~Copyable {
 
   /// Sets how many pages a machine's only CPU counts by itself before the zone's counter of free pages hears of them.
   public mutating func setCounterThreshold(_ pages: Int) { buddy.counterThreshold = pages }
+
+  /// Free pages as a request sees them, without what the CPU's own counter holds back.
+  public var countedFreePages: Int { buddy.freePages - buddy.heldBackPages }
+
+  /// Pages that the CPU's own counter holds back from the zone's.
+  @inline(__always)
+  public var heldBackPages: Int {
+    get { buddy.heldBackPages }
+    set { buddy.heldBackPages = newValue }
+  }
+
+  /// Counts pages as the CPU's own counter does.
+  public mutating func holdBack(_ pages: Int) { buddy.holdBack(pages) }
+
+  /// Counts the pageblocks that a snapshot found kept for atomic requests.
+  public mutating func countHighAtomicPageblocks() {
+    buddy.reservedHighAtomicPages = buddy.blockTypes.count { $0 == .highAtomic } << buddy.pageblockOrder
+  }
+
+  /// How many pages the CPU's own counter may hold back; 0 if that is not modelled.
+  public var counterThreshold: Int { buddy.counterThreshold }
 
   /// How many pages that are for a zone on a machine with one CPU.
   /// Follows `calculate_normal_threshold` in mm/vmstat.c, Linux 6.1.

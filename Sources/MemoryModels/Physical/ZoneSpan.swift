@@ -1,12 +1,14 @@
 public import KernelTypes
 
-/// A kind of zone and the page frames it may have.
+/// A kind of zone, its node, and the page frames it may have.
 public struct ZoneSpan: Hashable, Sendable {
   public var kind: Zone.Kind
+  public var node: Int
   public var frames: Range<PageFrame>
 
-  public init(kind: Zone.Kind, frames: Range<PageFrame>) {
+  public init(kind: Zone.Kind, node: Int = 0, frames: Range<PageFrame>) {
     self.kind = kind
+    self.node = node
     self.frames = frames
   }
 

@@ -39,7 +39,9 @@ extension Zone {
     if isAboveMark(mark, order: order, highest: highest, flags: flags) { return .success }
     let isCostly = order > CompactionSuitability.costlyOrder
     let needed = pages(at: isCostly ? .low : .minimum) + CompactionSuitability.gap(order: order)
-    if freePages <= needed + lowMemoryReserve[highest.rawValue] { return .lacksMemory }
+    if countedFreePages - reservedHighAtomicUnusable <= needed + lowMemoryReserve[highest.rawValue] {
+      return .lacksMemory
+    }
     if isCostly {
       let index = fragmentationIndex(order: order)
       if index >= 0, index <= threshold { return .notFragmented }

@@ -21,6 +21,15 @@ public struct HugePagePool: Hashable, Sendable {
     self.surplusLimit = max(surplusLimit, 0)
   }
 
+  /// A pool as its counts say it is; what can't be is made to fit.
+  public init(pageBytes: Int, total: Int, free: Int, reserved: Int, surplus: Int, surplusLimit: Int = 0) {
+    self.init(pageBytes: pageBytes, surplusLimit: surplusLimit)
+    self.total = max(total, 0)
+    self.free = min(max(free, 0), self.total)
+    self.reserved = min(max(reserved, 0), self.free)
+    self.surplus = min(max(surplus, 0), self.total)
+  }
+
   /// Pages that are there to stay.
   public var persistent: Int { total - surplus }
   /// Pages that a mapping without a promise could have.

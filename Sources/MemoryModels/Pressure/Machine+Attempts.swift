@@ -10,15 +10,8 @@ extension Machine {
   /// A later try: all zones at the minimum mark, with the reserves the flags give access to.
   /// Follows `gfp_to_alloc_flags` in mm/page_alloc.c, Linux 6.1.
   mutating func attemptSlow(_ request: MemoryPressure.Request) -> PageFrame? {
-    var conditions = contiguousCondition(request)
-    if request.flags.contains(.high) { conditions.insert(.minimumReserve) }
-    if request.flags.isDisjoint(with: [.directReclaim, .noMemoryReserves]) {
-      conditions.insert(.nonBlocking)
-      if request.order > 0, request.flags.contains(.high), profile.pageAllocator.reservesHighAtomic {
-        conditions.insert(.highAtomic)
-      }
-    }
-    return attempt(request, .minimum, conditions)
+    attempt(
+      request, .minimum, contiguousCondition(request).union(slowConditions(request.flags, order: request.order)))
   }
 
   /// A try that no mark holds up, for those who free memory.
@@ -33,7 +26,7 @@ extension Machine {
   private mutating func attempt(
     _ request: MemoryPressure.Request, _ mark: Zone.Mark, _ conditions: PageRequestFlags
   ) -> PageFrame? {
-    for index in (0..<zoneCount).reversed() where zones[index].kind <= request.highest {
+    for index in zoneOrder(cpu: request.cpu) where zones[index].kind <= request.highest {
       guard
         zones[index].admits(mark, order: request.order, highest: request.highest, flags: conditions)
       else { continue }

@@ -119,7 +119,7 @@ extension Zone {
   }
 
   /// Whether a block of at least the order could serve a request now. Follows `__compact_finished`.
-  private func hasSuitableBlock(order: Int, type: MigrateType) -> Bool {
+  public func hasSuitableBlock(order: Int, type: MigrateType) -> Bool {
     guard order <= buddy.maximumOrder else { return false }
     for larger in order...buddy.maximumOrder {
       if buddy.freeBlocks(order: larger, type: type) > 0 { return true }

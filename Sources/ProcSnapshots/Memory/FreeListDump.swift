@@ -61,6 +61,9 @@ public struct FreeListDump: KernelFile {
     /// First frame and migrate type of every pageblock.
     public var pageblocks: [(frame: UInt64, type: Int)] = []
 
+    /// The number of its node; 0 where the dump doesn't say (`zone DMA32 node 1 start_pfn …`).
+    public var node: Int { Int(min(fields["node"] ?? 0, 1 << 20)) }
+
     /// Frames from the first to the one after the last.
     public var span: Range<UInt64> {
       let start = min(fields["start_pfn"] ?? 0, countLimit)

@@ -15,8 +15,15 @@ public struct KPageFlags: KernelFile {
     public static let buddy = Flags(rawValue: 1 << 10)
     public static let memoryMapped = Flags(rawValue: 1 << 11)
     public static let anonymous = Flags(rawValue: 1 << 12)
+    public static let swapCache = Flags(rawValue: 1 << 13)
+    /// In swap when it is not in memory: anonymous, or shared.
+    public static let swapBacked = Flags(rawValue: 1 << 14)
     public static let compoundHead = Flags(rawValue: 1 << 15)
     public static let compoundTail = Flags(rawValue: 1 << 16)
+    /// Of a pool of huge pages.
+    public static let huge = Flags(rawValue: 1 << 17)
+    /// Out of use, because its memory failed.
+    public static let poisoned = Flags(rawValue: 1 << 19)
     /// There is no page at this frame.
     public static let noPage = Flags(rawValue: 1 << 20)
     public static let pageTable = Flags(rawValue: 1 << 26)

@@ -15,9 +15,24 @@ struct PageEvent: BitwiseCopyable {
     case fallback
     /// Single pages are about to be taken without events; their number is in `frame`.
     case bulk
-    /// The reclaiming thread begins, and ends, its work.
+    /// A node's reclaiming thread begins, and ends, its work; the node is in `frame`.
     case reclaimBegins
     case reclaimEnds
+    /// A request wakes the reclaiming thread of the node in `frame`; without an order, because marks were boosted.
+    case wakeup
+    /// A request begins, and has done with, reclaiming for itself.
+    case directReclaimBegins
+    case directReclaimEnds
+    /// A request asks whether to reclaim again: `frame` free pages in the zone, whose minimum mark is `value`.
+    case retry
+    /// Compaction took the free blocks between the frames `frame` and `value`; how many pages is in `gfp`.
+    case isolated
+    /// A zone is looked at for compaction, and compaction of a zone looks whether it has done enough; the result is in
+    /// `frame`.
+    case compactionSuitable
+    case compactionFinished
+    /// Compaction of the zone that begins at `frame` begins.
+    case compactionBegins
   }
 
   struct Marks: OptionSet, BitwiseCopyable {
@@ -34,10 +49,12 @@ struct PageEvent: BitwiseCopyable {
     /// The request woke the reclaiming thread, or reclaimed memory itself.
     static var wokeReclaim: Marks { Marks(rawValue: 32) }
     static var reclaimed: Marks { Marks(rawValue: 64) }
+    /// The event is a thread's that reclaims or compacts in the background.
+    static var isBackground: Marks { Marks(rawValue: 128) }
   }
 
   var frame: UInt64
-  var time: UInt64
+  var value: UInt64 = 0
   var gfp: UInt32
   /// How far behind this event the CPU's next one stands; 0 while that is not known.
   var next: UInt32 = 0
@@ -45,6 +62,7 @@ struct PageEvent: BitwiseCopyable {
   var kind: Kind
   var order: UInt8
   var type: MigrateType
+  /// The order of the block that a fallback found; the kind of the zone that an event of a zone is about.
   var fallbackOrder: UInt8 = 0
   /// What becomes of a page that is freed.
   var fate = PageFate.onList

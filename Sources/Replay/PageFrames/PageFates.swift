@@ -1,4 +1,5 @@
 import KernelTypes
+public import MemoryModels
 public import TraceEvents
 
 /// What becomes of a page after the event that frees it, as later events tell.
@@ -29,10 +30,44 @@ public struct PageFates: ~Copyable {
   private var lastKey = UInt64.max
   /// Events of pages being taken from the buddy's lists; without them there is nothing to predict from.
   public private(set) var removals: UInt64 = 0
-  /// Events of the reclaiming thread.
-  private(set) var reclaimEvents: UInt64 = 0
+  /// What the reclaiming threads did.
+  private(set) var runs = ReclaimRuns()
+  // Where frames' nodes are, and how often each CPU was handed a block of each node; empty on one node.
+  private let nodes: [ZoneSpan]
+  private var handedOut: [[UInt64]] = []
+  private let cpuLimit: Int
 
-  public init() {}
+  /// `nodes` are the zones of a machine with several nodes: from whose memory a CPU's requests are served first tells
+  /// its node.
+  public init(nodes: [ZoneSpan] = [], cpuLimit: Int = 1) {
+    self.nodes = Set(nodes.map(\.node)).count > 1 ? nodes : []
+    self.cpuLimit = min(max(cpuLimit, 1), 8192)
+    if !self.nodes.isEmpty {
+      handedOut = Array(repeating: Array(repeating: 0, count: nodes.count), count: self.cpuLimit)
+    }
+  }
+
+  private init(_ other: borrowing PageFates) {
+    fates = other.fates
+    count = other.count
+    removals = other.removals
+    runs = other.runs
+    nodes = other.nodes
+    handedOut = other.handedOut
+    cpuLimit = other.cpuLimit
+  }
+
+  /// The same fates for another prediction.
+  public borrowing func copy() -> PageFates { PageFates(self) }
+
+  /// The node of each CPU: the one whose memory it was handed most often; `nil` for CPUs without requests.
+  public var cpuNodes: [Int?] {
+    handedOut.map { counts in
+      var totals: [Int: UInt64] = [:]
+      for (span, count) in zip(nodes, counts) { totals[span.node, default: 0] += count }
+      return totals.filter { $0.value > 0 }.max { ($0.value, -$0.key) < ($1.value, -$1.key) }?.key
+    }
+  }
 
   deinit {
     for chunk in chunks.values { chunk.deallocate() }
@@ -41,6 +76,7 @@ public struct PageFates: ~Copyable {
   /// Looks at rows of a batch.
   public mutating func consume(_ batch: borrowing EventBatch, rows: Range<Int>) {
     for row in rows {
+      runs.note(batch, row)
       let frame = batch.address[row]
       if frame >= Self.frameLimit { continue }
       let order = min(Int(batch.order[row]), 20)
@@ -56,11 +92,12 @@ public struct PageFates: ~Copyable {
       case .mmPageAllocExtfrag:
         settle(frame, min(Int(truncatingIfNeeded: batch.requestedBytes[row] & 31), 20), .inBuddy)
       case .mmPageAlloc:
-        if !batch.flags[row].contains(.failed) { settle(frame, order, .onList) }
+        if !batch.flags[row].contains(.failed) {
+          settle(frame, order, .onList)
+          if !nodes.isEmpty { countNode(frame, cpu: Int(batch.cpu[row])) }
+        }
       case .mmPagePCPUDrain:
         settle(frame, .onList)
-      case .kswapdWake:
-        reclaimEvents += 1
       default: break
       }
     }
@@ -72,6 +109,11 @@ public struct PageFates: ~Copyable {
     let word = number >> 5
     if word >= fates.count { return .onList }
     return PageFate(rawValue: UInt8(truncatingIfNeeded: fates[word] >> UInt64(2 * (number & 31)) & 3)) ?? .onList
+  }
+
+  private mutating func countNode(_ frame: UInt64, cpu: Int) {
+    guard let span = nodes.firstIndex(where: { $0.frames.contains(PageFrame(frame)) }) else { return }
+    handedOut[min(cpu, cpuLimit - 1)][span] += 1
   }
 
   @inline(__always)

@@ -47,6 +47,7 @@ extension PagePrediction {
     var kind = FrameMiss.modelFailed
     if let predicted {
       let isOtherZone = machine.zoneIndex(of: predicted) != zone
+      if isOtherZone { learnZone(event, zone) }
       kind = isOtherZone ? .otherZone : hasRefilled ? .modelRefilled : place(index, zone)
     }
     let isFree = machine.withZone(zone) { $0.take(frame, order: order, isMovable: event.type == .movable) }
@@ -89,9 +90,11 @@ extension PagePrediction {
       return
     }
     let blocks = removed(steps)
+    let held = heldBack
     machine.withZone(zone) {
       for frame in blocks.reversed() where frame != predicted { $0.giveBack(frame, type: type) }
       $0.free(predicted, order: order, cpu: cpu, skipsPerCPU: true)
+      if $0.counterThreshold > 0 { $0.heldBackPages = held[zone] }
     }
   }
 

@@ -27,8 +27,9 @@ extension PagePrediction {
     }
     takeUnseen(frame, order: order, zone)
     if bootStage == .handedOver, !isFollowedByDrain(index) { noteKeptAtBoot(zone) }
+    let held = machine[zone: zone].heldBackPages
     machine.free(frame, order: order, cpu: Int(event.cpu))
-    if machine[zone: zone].stepCount > 0 { settleDrains(index, zone) }
+    if machine[zone: zone].stepCount > 0 { settleDrains(index, zone, heldBack: held) }
   }
 
   private func isFollowedByDrain(_ index: Int) -> Bool {
@@ -37,9 +38,10 @@ extension PagePrediction {
 
   /// The model gave blocks back: compares them with the drains that follow on the CPU.
   @inline(never)
-  private mutating func settleDrains(_ index: Int, _ zone: Int) {
+  private mutating func settleDrains(_ index: Int, _ zone: Int, heldBack: Int) {
     let steps = machine[zone: zone].steps
     removeSteps(zone)
+    if window.events[index].marks.contains(.isInside) { counts.drainedBlocks &+= UInt64(steps.count) }
     var cursor = window.next(index)
     var agreed = 0
     for step in steps where step.kind == .drained {
@@ -53,9 +55,16 @@ extension PagePrediction {
     }
     if agreed > 0, window.events[index].kind == .freedInBatch, let cursor { sendPastLists(from: cursor) }
     // A reclaimed zone would not have kept them: the reclaiming thread is done.
-    if agreed == 0, machine[zone: zone].isReclaiming { endReclaim() }
-    if agreed < steps.count, bootStage == .listsSetUp { setMarksAtBoot() }
-    if agreed < steps.count { undoDrains(steps.dropFirst(agreed), cpu: Int(window.events[index].cpu), zone) }
+    if agreed == 0, !knowsRuns, machine[zone: zone].isReclaiming { stopReclaiming(zone) }
+    if agreed == steps.count { return }
+    if bootStage == .listsSetUp { setMarksAtBoot() }
+    undoDrains(steps.dropFirst(agreed), cpu: Int(window.events[index].cpu), zone)
+    // As if it had given back no more than the kernel.
+    machine.withZone(zone) {
+      if $0.counterThreshold == 0 { return }
+      $0.heldBackPages = heldBack
+      for step in steps.prefix(agreed) { $0.holdBack(1 << Int(step.order)) }
+    }
   }
 
   /// Frees after a drain in the middle of a batch are an interrupt's, which found the CPU's lists locked.
@@ -93,7 +102,7 @@ extension PagePrediction {
       let cause = index - Int(window.events[index].gfp)
       putOnList(cause, order: Int(window.events[cause].order))
       if window.events[index].marks.contains(.isDone) { return }
-      if tellsReclaim { resumeReclaim(window.events[index].frame, cpu: Int(window.events[index].cpu)) }
+      if tellsReclaim, !knowsRuns { resumeReclaim(window.events[index].frame, cpu: Int(window.events[index].cpu)) }
     }
     let event = window.events[index]
     let frame = PageFrame(event.frame)

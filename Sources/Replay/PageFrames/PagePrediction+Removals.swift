@@ -80,6 +80,7 @@ extension PagePrediction {
       return
     }
     if let predicted { undo(predicted, order: order, type: event.type, cpu: cpu) }
+    if kind == .otherZone { learnZone(event, zone) }
     if kind == .kernelRefilled || kind == .otherZone || kind == nil || kind == .otherBlock {
       redo(request, removals: index, zone)
     } else {
@@ -109,6 +110,7 @@ extension PagePrediction {
       for block in left { machine.withZone(zone) { _ = $0.take(block, order: order) } }
       grades.pagesTakenUnseen &+= UInt64(left.count) << UInt64(order)
     }
+    saveHeldBack()
     let predicted = machine.allocate(
       inZone: zone, order: order, migrateType: event.type, flags: gfpFlags(event.gfp), cpu: cpu)
     if let predicted {
@@ -200,6 +202,7 @@ extension PagePrediction {
       for block in left { machine.withZone(zone) { _ = $0.take(block, order: order) } }
       grades.pagesTakenUnseen &+= UInt64(left.count) << UInt64(order)
     }
+    saveHeldBack()
     let predicted = machine.allocate(
       inZone: zone, order: order, migrateType: event.type, conditions: .bulk, cpu: cpu)
     grades.pagesTakenUnseen &+= Order.pages(order)
@@ -225,6 +228,7 @@ extension PagePrediction {
     var cursor = window.next(index)
     while left > 1 {
       for _ in 0..<min(left, 100) {
+        saveHeldBack()
         guard
           let frame = machine.allocate(
             order: 0, migrateType: .unmovable, flags: .kernel, conditions: .bulk, cpu: cpu),

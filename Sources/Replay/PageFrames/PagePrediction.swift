@@ -25,23 +25,44 @@ public struct PagePrediction: ~Copyable {
   // Frames at the end of the block last handed out on each CPU, which an exact allocation gives back at once.
   var exactTail: [Range<UInt64>]
   var tasks = ReclaimingTasks()
-  // The boosts of the zones' marks when the reclaiming thread began.
-  var boostsAtStart: [Int] = []
+  // The boosts of the zones' marks when the reclaiming threads began.
+  var boostsAtStart: [Int]
+  // What the CPU's counters of the zones held back before the request at hand.
+  var heldBack: [Int]
+  let countsApart: Bool
+  // By the position of their nodes in the machine's.
+  var threads: [ReclaimThread]
+  // Whether requests above the low mark have to be looked at, too.
+  var watchesThreads = false
   /// Whether the trace has events of the reclaiming thread.
   public let tellsReclaim: Bool
   public internal(set) var pressure = PressureGrades()
   var bootStage: BootStage?
   // First frames of blocks whose place at the start is from the trace: their first use proves nothing.
   private var told: Set<UInt64>
+  public internal(set) var counts = PressureCounts()
+  // Runs of the reclaiming threads, the next to begin, and those that are read but not over.
+  let runs: [ReclaimRuns.Run]
+  var nextRun = 0
+  /// Whether the trace says which task did what, so that the ends of runs are known.
+  let knowsRuns: Bool
+  var openRuns: [Int] = []
+  // Rows read so far.
+  private(set) var rowNumber = 0
+  // The order that compaction was last asked for; `nil` for all of memory.
+  var compactionOrder: Int?
+  let managedPages: Int
+  let swapPages: Int
   // The orders of blocks that are freed in batches of blocks, until their second event.
   private var batchedOrders: [UInt64: UInt8] = [:]
 
   /// Starts from a machine in the state it had before the first event that will be consumed. `fates` has seen the same
   /// events. `isBooting` says that the machine has just been handed its memory: per-CPU lists and marks are set up when
-  /// the trace shows that they are. The first uses of blocks that start at frames in `told` are not graded.
+  /// the trace shows that they are. The first uses of blocks that start at frames in `told` are not graded. `swapPages` are
+  /// there to be used by the processes.
   public init(
     _ machine: consuming Machine, fates: consuming PageFates, strings: StringInterner, isBooting: Bool = false,
-    told: Set<UInt64> = []
+    told: Set<UInt64> = [], swapPages: Int = 0
   ) {
     self.told = told
     bootStage = isBooting ? .handedOver : nil
@@ -49,8 +70,21 @@ public struct PagePrediction: ~Copyable {
     cpuLimit = max(machine.profile.cpuCount, 1)
     self.strings = strings
     exactTail = Array(repeating: 0..<0, count: cpuLimit)
-    tellsReclaim = fates.reclaimEvents > 0
+    tellsReclaim = !fates.runs.runs.isEmpty
+    runs = fates.runs.runs
+    knowsRuns = fates.runs.runs.allSatisfy { $0.end < .max }
     self.fates = fates
+    self.swapPages = swapPages
+    boostsAtStart = Array(repeating: 0, count: machine.zoneCount)
+    heldBack = Array(repeating: 0, count: machine.zoneCount)
+    var isApart = false
+    for zone in 0..<machine.zoneCount where machine[zone: zone].counterThreshold > 0 { isApart = true }
+    countsApart = isApart
+    threads = Array(repeating: ReclaimThread(), count: machine.nodes.count)
+    var managed = 0
+    for zone in 0..<machine.zoneCount { managed += machine[zone: zone].managedPages }
+    managedPages = managed
+    counts.blocksByZone = Array(repeating: 0, count: machine.zoneCount)
     self.machine = machine
     for zone in 0..<self.machine.zoneCount {
       self.machine.withZone(zone) {
@@ -65,6 +99,8 @@ public struct PagePrediction: ~Copyable {
   /// Takes in rows of a batch; those outside the window that counts build up state and are not graded.
   public mutating func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
     for row in rows {
+      rowNumber &+= 1
+      if !openRuns.isEmpty { closeRuns(isInside: isInside) }
       guard var event = event(batch, row) else { continue }
       if isInside { event.marks.insert(.isInside) }
       window.append(event)
@@ -75,6 +111,7 @@ public struct PagePrediction: ~Copyable {
   /// Replays what is left.
   public mutating func finish() {
     while !window.isEmpty { replayNext() }
+    counts.nodeReclaims = UInt64(machine.counters.nodeReclaims)
   }
 
   /// The machine as it is after the last event replayed.
@@ -99,16 +136,12 @@ public struct PagePrediction: ~Copyable {
     case .kmalloc, .kmallocNode:
       guard isVmalloc(batch.callSite[row]) else { return nil }
       kind = .bulk
-    case .kswapdWake: kind = .reclaimBegins
-    case .kswapdSleep: kind = .reclaimEnds
-    default:
-      guard batch.kind[row].isReclaimEvent, note(batch, row) else { return nil }
-      kind = .reclaimEnds
+    default: return batch.kind[row].isReclaimEvent ? pressureEvent(batch, row) : nil
     }
     let type = MigrateType(
       number: Int(batch.migrateType[row]), numbering: policy.numbering, hasContiguous: policy.hasContiguous)
     var event = PageEvent(
-      frame: batch.address[row], time: batch.time[row], gfp: batch.gfp[row].rawValue,
+      frame: batch.address[row], gfp: batch.gfp[row].rawValue,
       cpu: min(batch.cpu[row], UInt16(truncatingIfNeeded: cpuLimit &- 1)), kind: kind,
       order: min(batch.order[row], UInt8(truncatingIfNeeded: policy.maximumOrder)), type: type ?? .unmovable, fate: fate
     )
@@ -117,6 +150,9 @@ public struct PagePrediction: ~Copyable {
     case .allocated:
       if batch.flags[row].contains(.failed) { event.frame = .max }
       event.marks = tasks.marks(pid: batch.pid[row], comm: batch.comm[row], strings)
+      if tellsReclaim, gfpFlags(event.gfp).isSuperset(of: .userPage) {
+        tasks.countUserPages(1 << Int(event.order), pid: batch.pid[row])
+      }
     case .fallback:
       event.fallbackOrder = UInt8(truncatingIfNeeded: min(batch.requestedBytes[row], 31))
       if batch.flags[row].contains(.changeOwnership) { event.marks.insert(.changesOwnership) }
@@ -186,10 +222,26 @@ public struct PagePrediction: ~Copyable {
       replayFreeOnList(index, order: Int(order ?? 0))
     case .drained: if !event.marks.contains(.isDone) { replayDrain(index) }
     case .bulk: replayBulk(index)
-    case .reclaimBegins: beginReclaim()
-    case .reclaimEnds: endReclaim()
+    default: replayPressure(event)
     }
     window.advance()
+  }
+
+  @inline(never)
+  private mutating func replayPressure(_ event: PageEvent) {
+    switch event.kind {
+    case .reclaimBegins: beginReclaim(event)
+    case .reclaimEnds: replayReclaimEnd(event)
+    case .wakeup: replayWakeup(event)
+    case .directReclaimBegins: replayDirectReclaim(event)
+    case .directReclaimEnds: replayDirectReclaimEnd(event)
+    case .retry: replayRetry(event)
+    case .isolated: replayIsolation(event)
+    case .compactionSuitable: replaySuitability(event)
+    case .compactionFinished: replayCompactionEnd(event)
+    case .compactionBegins: replayCompaction(event)
+    default: break
+    }
   }
 
   @inline(__always)
@@ -214,6 +266,12 @@ public struct PagePrediction: ~Copyable {
       return
     }
     replayFreeOnList(index, order: Int(event.order))
+  }
+
+  /// Remembers the CPU's counters in case what the model is about to do has to be taken back.
+  @inline(__always)
+  mutating func saveHeldBack() {
+    for zone in 0..<machine.zoneCount { heldBack[zone] = machine[zone: zone].heldBackPages }
   }
 
   /// Whether blocks of an order are kept on per-CPU lists.

@@ -47,6 +47,13 @@ extension FragmentationReport {
       if !pages.typeTable.rows.isEmpty {
         sections.append(("Modelled free blocks by migrate type, and observed where they differ", pages.typeTable, ""))
       }
+      if let pressure = findings.pageFrames?.pressure.map(PressureSection.init) {
+        sections.append(("Shortage of memory, predicted and observed", pressure.table, ""))
+      }
+      if let settings = findings.pageFrames?.settings.map(ReplaySettingsSection.init) {
+        sections.append(
+          ("Other settings", settings.countTable, ([settings.answer] + settings.idle).joined(separator: " ")))
+      }
     }
     if !outcome.marks.isEmpty { sections.append(("At the trace's markers", markTable, "")) }
     return sections

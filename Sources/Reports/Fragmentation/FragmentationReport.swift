@@ -118,6 +118,9 @@ public struct FragmentationReport: Sendable {
     }
     add(outcome.outside, "event of a frame outside all zones", "events of frames outside all zones")
     if let pages = findings.pageFrames { lines += PageFrameSection(findings: pages).notes.map { "model: " + $0 } }
+    if let pressure = findings.pageFrames?.pressure {
+      lines += PressureSection(pressure: pressure).notes.map { "model: " + $0 }
+    }
     return lines
   }
 }

@@ -55,7 +55,7 @@ struct PageFrameSection {
     }
   }
 
-  private static func share(_ grade: Grade) -> String {
+  static func share(_ grade: Grade) -> String {
     grade.checked == 0 ? "-" : Units.percent(Double(grade.matched) * 100 / Double(grade.checked))
   }
 
@@ -73,11 +73,6 @@ struct PageFrameSection {
     add("blocks drained from per-CPU lists", grades.drain)
     add("fallbacks between migrate types", grades.fallback)
     add("failed requests", grades.failure)
-    if let pressure = findings.pressure {
-      add("requests that woke kswapd", pressure.wakeup)
-      add("requests that reclaimed memory themselves", pressure.directReclaim)
-      add("OOM victims: the highest oom_score_adj", pressure.victim)
-    }
     for zone in findings.lists {
       add("\(zone.zone): free lists at the end, in order", zone.freeLists)
       add("\(zone.zone): free blocks on their lists", zone.freeBlocks)
@@ -90,6 +85,13 @@ struct PageFrameSection {
   /// The misses and what became of them, in words.
   var notes: [String] {
     var notes: [String] = []
+    if !findings.cpuNodes.isEmpty {
+      let nodes = Set(findings.cpuNodes).sorted().map { node in
+        let cpus = findings.cpuNodes.indices.filter { findings.cpuNodes[$0] == node }.map(String.init)
+        return "node \(node) CPU " + cpus.joined(separator: ", ")
+      }
+      notes.append("CPUs by node, from whose memory their requests are served: " + nodes.joined(separator: "; "))
+    }
     func add(_ count: UInt64, _ one: String, _ many: String) {
       if count > 0 { notes.append(Units.count(count, one, many)) }
     }
@@ -105,13 +107,6 @@ struct PageFrameSection {
     add(
       grades.directFrees, "free past the per-CPU lists, which an interrupt found locked",
       "frees past the per-CPU lists, which an interrupt found locked")
-    if let pressure = findings.pressure {
-      add(pressure.reclaimRuns, "run of kswapd", "runs of kswapd")
-      add(pressure.wakeupsElsewhere, "request woke kswapd in the model only", "requests woke kswapd in the model only")
-      add(pressure.reclaimedPages, "page reclaimed directly", "pages reclaimed directly")
-      add(pressure.compactions, "run of compaction", "runs of compaction")
-      add(pressure.migratedPages, "page moved by compaction", "pages moved by compaction")
-    }
     add(grades.outside, "event of a frame in no zone", "events of frames in no zone")
     return notes
   }
@@ -133,6 +128,11 @@ struct PageFrameSection {
   func text() -> String {
     var text = answer + "\n" + gradeTable.text() + "  " + startNote + "\n"
     for note in notes { text += "  " + note + "\n" }
+    if let settings = findings.settings { text += "\n" + ReplaySettingsSection(settings: settings).text() }
+    if let section = findings.pressure.map(PressureSection.init) {
+      text += "\n" + section.table.text()
+      for note in section.notes { text += "  " + note + "\n" }
+    }
     if !typeTable.rows.isEmpty { text += "\n" + typeTable.text() }
     return text
   }
@@ -141,6 +141,11 @@ struct PageFrameSection {
     var text = "## Page frames chosen by the model\n\n" + answer + "\n\n" + gradeTable.markdown() + "\n"
     text += startNote + "\n\n"
     for note in notes { text += "- " + note + "\n" }
+    if let settings = findings.settings { text += "\n" + ReplaySettingsSection(settings: settings).markdown() }
+    if let section = findings.pressure.map(PressureSection.init) {
+      text += "\n" + section.table.markdown() + "\n"
+      for note in section.notes { text += "- " + note + "\n" }
+    }
     if !typeTable.rows.isEmpty { text += "\n" + typeTable.markdown() }
     return text
   }
@@ -161,17 +166,6 @@ struct PageFrameSection {
 
 /// The JSON of a prediction of page frames.
 struct PageFrameDocument: Encodable {
-  struct Pressure: Encodable {
-    var kswapdWakeups: GradeDocument
-    var kswapdWakeupsInModelOnly: UInt64
-    var directReclaims: GradeDocument
-    var kswapdRuns: UInt64
-    var reclaimedPages: UInt64
-    var compactions: UInt64
-    var migratedPages: UInt64
-    var oomVictims: GradeDocument
-  }
-
   struct Lists: Encodable {
     var zone: String
     var freeLists: GradeDocument
@@ -221,7 +215,9 @@ struct PageFrameDocument: Encodable {
   var pagesTakenUnseen: UInt64
   var directFrees: UInt64
   var outside: UInt64
-  var pressure: Pressure?
+  var pressure: PressureDocument?
+  var cpuNodes: [Int]?
+  var settings: ReplaySettingsDocument?
   var lists: [Lists]?
   var pagetypeinfo: [Types]?
 
@@ -249,13 +245,9 @@ struct PageFrameDocument: Encodable {
     pagesTakenUnseen = grades.pagesTakenUnseen
     directFrees = grades.directFrees
     outside = grades.outside
-    pressure = findings.pressure.map {
-      Pressure(
-        kswapdWakeups: GradeDocument($0.wakeup), kswapdWakeupsInModelOnly: $0.wakeupsElsewhere,
-        directReclaims: GradeDocument($0.directReclaim), kswapdRuns: $0.reclaimRuns,
-        reclaimedPages: $0.reclaimedPages, compactions: $0.compactions, migratedPages: $0.migratedPages,
-        oomVictims: GradeDocument($0.victim))
-    }
+    pressure = findings.pressure.map { PressureDocument($0) }
+    cpuNodes = findings.cpuNodes.isEmpty ? nil : findings.cpuNodes
+    settings = findings.settings.map { ReplaySettingsDocument($0) }
     if !findings.lists.isEmpty {
       lists = findings.lists.map {
         Lists(

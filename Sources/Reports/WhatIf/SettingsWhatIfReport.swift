@@ -16,7 +16,8 @@ public struct SettingsWhatIfReport: Sendable {
     let changed = whatIf.rows.count(where: \.isChanged)
     let settings = whatIf.changes.map { "vm.\($0.name) from \($0.before) to \($0.after)" }
     if settings.isEmpty {
-      return forecastAnswer ?? "The settings are what they were: nothing changes."
+      let answers = (forecastAnswer.map { [$0] } ?? []) + questions.answers
+      return answers.isEmpty ? "The settings are what they were: nothing changes." : answers.joined(separator: " ")
     }
     return settings.joined(separator: ", ") + ": "
       + (changed == 0
@@ -25,9 +26,17 @@ public struct SettingsWhatIfReport: Sendable {
           + " of \(Units.count(whatIf.rows.count)).")
   }
 
+  private var questions: MachineQuestionSection { MachineQuestionSection(whatIf: whatIf) }
+
+  /// Whether limits were asked about, and not something else alone.
+  private var asksLimits: Bool { !whatIf.changes.isEmpty || whatIf.forecasts != nil || questions.tables.isEmpty }
+
   private var forecastAnswer: String? {
     guard let forecast = whatIf.forecasts?.before else { return nil }
     let taken = Units.bytes(forecast.takenBytes)
+    if forecast.milestones[.killedEarly] != nil {
+      return "The low-memory killer would end one more process when it has \(taken)."
+    }
     if forecast.milestones[.killed] != nil {
       return "One more process would be killed when it has \(taken)."
     }
@@ -41,7 +50,8 @@ public struct SettingsWhatIfReport: Sendable {
     .reclaimerWakes: "kswapd wakes", .cacheShrinks: "file pages are reclaimed",
     .objectsShrink: "names and inodes go",
     .swapsOut: "anonymous pages are swapped out", .directReclaim: "the process reclaims for itself",
-    .swapHalfFull: "half of swap is used", .killed: "the process is killed",
+    .swapHalfFull: "half of swap is used", .killedEarly: "the low-memory killer ends the process",
+    .killed: "the process is killed",
     .panics: "the machine stops",
   ]
 
@@ -110,21 +120,25 @@ public struct SettingsWhatIfReport: Sendable {
   /// The report for people at a terminal.
   public func text() -> String {
     var text = SnapshotReport.wrapped(answer, first: "")
-    text += SafeText.printable(findings.snapshot.name) + "\n\n" + table.text() + "\n"
+    text += SafeText.printable(findings.snapshot.name) + "\n\n"
+    if asksLimits { text += table.text() + "\n" }
+    for (title, table) in questions.tables { text += title + "\n" + table.text() + "\n" }
     if whatIf.forecasts != nil { text += forecastTitle + "\n" + forecastTable.text() + "\n" }
     for sentence in whatIf.sentences { text += SnapshotReport.wrapped(sentence) }
-    return text + SnapshotReport.wrapped(Self.explanation)
+    return asksLimits ? text + SnapshotReport.wrapped(Self.explanation) : text
   }
 
   /// The report as GitHub-flavoured Markdown.
   public func markdown() -> String {
     var text = "# Other settings\n\n" + SafeText.markdown(answer) + "\n\n"
-    text += SafeText.markdown(findings.snapshot.name) + "\n\n" + table.markdown() + "\n"
+    text += SafeText.markdown(findings.snapshot.name) + "\n\n"
+    if asksLimits { text += table.markdown() + "\n" }
+    for (title, table) in questions.tables { text += "## \(title)\n\n" + table.markdown() + "\n" }
     if whatIf.forecasts != nil {
       text += "## \(forecastTitle)\n\n" + forecastTable.markdown() + "\n"
     }
     for sentence in whatIf.sentences { text += "- " + SafeText.markdown(sentence) + "\n" }
-    return text + "\n" + Self.explanation + "\n"
+    return asksLimits ? text + "\n" + Self.explanation + "\n" : text
   }
 
   private struct Document: Encodable {
@@ -170,6 +184,7 @@ public struct SettingsWhatIfReport: Sendable {
     }
 
     let header: SnapshotHeader
+    let questions: MachineQuestionDocument
     var settings: [Setting]
     var limits: [Row]
     var sentences: [String]
@@ -184,13 +199,18 @@ public struct SettingsWhatIfReport: Sendable {
       var limits: [Row]
       var sentences: [String]
       var press: Press?
+      var lowMemoryKiller: MachineQuestionDocument.LowMemory?
+      var hugePages: MachineQuestionDocument.HugePages?
+      var poison: [MachineQuestionDocument.Failure]?
     }
 
     func encode(to encoder: any Encoder) throws {
       try header.encode(to: encoder)
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(
-        Body(settings: settings, limits: limits, sentences: sentences, press: press),
+        Body(
+          settings: settings, limits: limits, sentences: sentences, press: press,
+          lowMemoryKiller: questions.lowMemoryKiller, hugePages: questions.hugePages, poison: questions.poison),
         forKey: .whatIf)
     }
   }
@@ -199,7 +219,7 @@ public struct SettingsWhatIfReport: Sendable {
   public func json() throws -> String {
     try JSONReport.text(
       Document(
-        header: SnapshotHeader(findings, command: "snapshot"),
+        header: SnapshotHeader(findings, command: "snapshot"), questions: MachineQuestionDocument(whatIf: whatIf),
         settings: whatIf.changes.map { .init(name: $0.name, before: $0.before, after: $0.after) },
         limits: whatIf.rows.map {
           .init(

@@ -149,7 +149,8 @@ struct PlanCompiler {
       compileProcessColumns(kind)
     case .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd, .compactionBegin,
       .compactionEnd, .compactionSuitable, .compactionIsolateMigrate, .compactionIsolateFree, .compactionMigrate,
-      .oomMarkVictim, .oomScoreAdjust:
+      .oomMarkVictim, .oomScoreAdjust, .lruShrinkInactive, .reclaimRetry, .compactionFinished, .compactionDefer,
+      .kcompactdWakeup, .kcompactdWake, .kcompactdSleep, .shrinkSlab:
       compileReclaimColumns(kind)
     }
   }
@@ -305,10 +306,30 @@ extension PlanCompiler {
 extension PlanCompiler {
   private mutating func compileReclaimColumns(_ kind: EventKind) {
     switch kind {
-    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .compactionSuitable:
+    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .kcompactdWakeup, .kcompactdWake, .kcompactdSleep:
       plan.node = required("nid")
-      if kind != .kswapdSleep { plan.order = required("order") }
+      if kind != .kswapdSleep, kind != .kcompactdSleep { plan.order = required("order") }
       if kind == .kswapdWakeup, format.field("gfp_flags") != nil { compileGFP() }
+    case .compactionSuitable, .compactionFinished, .compactionDefer:
+      plan.node = required("nid")
+      plan.order = required("order")
+      compileExtra("zone", .name)
+      plan.requestedBytes = kind == .compactionDefer ? required("considered") : required("ret")
+      if kind == .compactionDefer { plan.allocatedBytes = required("defer_shift") }
+    case .shrinkSlab:
+      plan.node = optional("nid")
+    case .lruShrinkInactive:
+      plan.node = required("nid")
+      plan.requestedBytes = required("nr_scanned")
+      plan.allocatedBytes = required("nr_reclaimed")
+    case .reclaimRetry:
+      plan.node = required("node")
+      plan.order = required("order")
+      compileExtra("zone", .name)
+      plan.requestedBytes = required("reclaimable")
+      plan.allocatedBytes = required("available")
+      plan.address = required("min_wmark")
+      plan.migrateType = required("wmark_check")
     case .directReclaimBegin:
       plan.order = required("order")
       compileGFP()
@@ -318,8 +339,10 @@ extension PlanCompiler {
       plan.address = required("zone_start")
       plan.requestedBytes = required("migrate_pfn")
       plan.allocatedBytes = required("free_pfn")
+      if kind == .compactionEnd { plan.order = optional("status") }
     case .compactionIsolateMigrate, .compactionIsolateFree:
-      plan.requestedBytes = required("nr_scanned")
+      plan.address = optional("start_pfn")
+      plan.requestedBytes = optional("end_pfn")
       plan.allocatedBytes = required("nr_taken")
     case .compactionMigrate:
       plan.requestedBytes = required("nr_migrated")

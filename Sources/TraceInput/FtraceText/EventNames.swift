@@ -98,6 +98,8 @@ enum EventNames {
     (Array("sched_process_exit:".utf8), .event(.schedProcessExit)),
     (Array("mark_victim:".utf8), .event(.oomMarkVictim)),
     (Array("oom_score_adj_update:".utf8), .event(.oomScoreAdjust)),
+    (Array("reclaim_retry_zone:".utf8), .event(.reclaimRetry)),
+    (Array("mm_shrink_slab_end:".utf8), .event(.shrinkSlab)),
     (Array("<stack trace>".utf8), .kernelStack),
     (Array("<user stack trace>".utf8), .userStack),
     (Array("kernel_stack:".utf8), .kernelStack),

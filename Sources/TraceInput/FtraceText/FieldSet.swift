@@ -40,7 +40,9 @@ struct FieldSet: OptionSet {
     case .mark, .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec, .schedProcessExit,
       .syscallEnter, .syscallExit, .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd,
       .compactionBegin, .compactionEnd, .compactionSuitable, .compactionIsolateMigrate, .compactionIsolateFree,
-      .compactionMigrate, .oomMarkVictim, .oomScoreAdjust:
+      .compactionMigrate, .oomMarkVictim, .oomScoreAdjust, .lruShrinkInactive, .reclaimRetry, .compactionFinished,
+      .compactionDefer,
+      .kcompactdWakeup, .kcompactdWake, .kcompactdSleep, .shrinkSlab:
       FieldSet(rawValue: 0)
     }
   }

@@ -37,7 +37,9 @@ extension FtraceTextParser {
     case .mmPageAllocExtfrag, .rssStat, .mark, .pageFaultUser, .pageFaultKernel, .schedProcessFork, .schedProcessExec,
       .schedProcessExit, .syscallEnter, .syscallExit, .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin,
       .directReclaimEnd, .compactionBegin, .compactionEnd, .compactionSuitable, .compactionIsolateMigrate,
-      .compactionIsolateFree, .compactionMigrate, .oomMarkVictim, .oomScoreAdjust:
+      .compactionIsolateFree, .compactionMigrate, .oomMarkVictim, .oomScoreAdjust, .lruShrinkInactive, .reclaimRetry,
+      .compactionFinished, .compactionDefer,
+      .kcompactdWakeup, .kcompactdWake, .kcompactdSleep, .shrinkSlab:
       return false
     }
   }

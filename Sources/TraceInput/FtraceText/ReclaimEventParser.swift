@@ -21,17 +21,25 @@ struct ReclaimEventParser {
   /// Reads all fields; `false` if a value is malformed or a field that the kind must have is missing.
   mutating func parse() -> Bool {
     switch event.kind {
-    case .kswapdWake: node("nid=") && order()
-    case .kswapdSleep: node("nid=")
+    case .kswapdWake, .kcompactdWakeup, .kcompactdWake: node("nid=") && order()
+    case .kswapdSleep, .kcompactdSleep: node("nid=")
     case .kswapdWakeup: node("nid=") && order() && gfp(isRequired: false)
     case .directReclaimBegin: order() && gfp(isRequired: true)
     case .directReclaimEnd: number("nr_reclaimed=", into: \.requestedBytes)
     case .compactionBegin, .compactionEnd:
       number("zone_start=", into: \.address) && number("migrate_pfn=", into: \.requestedBytes)
-        && number("free_pfn=", into: \.allocatedBytes)
-    case .compactionSuitable: node("node=") && order()
+        && number("free_pfn=", into: \.allocatedBytes) && status()
+    case .compactionSuitable, .compactionFinished: node("node=") && order() && zone() && result()
+    case .compactionDefer: node("node=") && order() && zone() && deferral()
+    case .shrinkSlab: shrinkNode()
+    case .lruShrinkInactive:
+      node("nid=") && number("nr_scanned=", into: \.requestedBytes)
+        && number("nr_reclaimed=", into: \.allocatedBytes)
+    case .reclaimRetry:
+      node("node=") && order() && zone() && number("reclaimable=", into: \.requestedBytes)
+        && number("available=", into: \.allocatedBytes) && number("min_wmark=", into: \.address) && check()
     case .compactionIsolateMigrate, .compactionIsolateFree:
-      number("nr_scanned=", into: \.requestedBytes) && number("nr_taken=", into: \.allocatedBytes)
+      range() && number("nr_taken=", into: \.allocatedBytes)
     case .compactionMigrate:
       number("nr_migrated=", into: \.requestedBytes) && number("nr_failed=", into: \.allocatedBytes)
     case .oomMarkVictim: number("pid=", into: \.address)
@@ -87,6 +95,60 @@ struct ReclaimEventParser {
     // No order at all is −1.
     event.order = UInt8(truncatingIfNeeded: number)
     return true
+  }
+
+  /// Its text is not of the usual form, and kernels before 3.12 have no node.
+  private mutating func shrinkNode() -> Bool {
+    if let number = number("nid: ") { event.node = Int16(truncatingIfNeeded: number) }
+    return true
+  }
+
+  private mutating func zone() -> Bool {
+    guard let place = value(of: "zone=") else { return false }
+    event.name = strings.intern(from: place, to: place.space(before: end))
+    return true
+  }
+
+  /// Names and numbers of `enum compact_result`. Follows include/linux/compaction.h, Linux 4.9 to 6.12.
+  private static let results: [(name: [UInt8], number: UInt64)] = [
+    "not_suitable_zone", "skipped", "deferred", "no_suitable_page", "continue", "complete", "partial_skipped",
+    "contended", "success",
+  ].enumerated().map { (Array($1.utf8), UInt64($0)) }
+
+  private func result(at place: Bytes) -> UInt64? {
+    let length = place.space(before: end) - place
+    return Self.results.first { $0.name.count == length && EventNames.starts(place, end, with: $0.name) }?.number
+  }
+
+  private mutating func result() -> Bool {
+    // Kernels before 4.7 print another enumeration's names; what they mean is not asked for.
+    guard let place = value(of: "ret=") else { return false }
+    event.requestedBytes = result(at: place) ?? .max
+    return true
+  }
+
+  private mutating func status() -> Bool {
+    guard event.kind == .compactionEnd, let place = value(of: "status=") else { return true }
+    event.order = UInt8(truncatingIfNeeded: result(at: place) ?? 0xFF)
+    return true
+  }
+
+  private mutating func deferral() -> Bool {
+    guard number("consider=", into: \.requestedBytes), let limit = number("limit="), limit > 0 else { return false }
+    event.allocatedBytes = UInt64(63 - limit.leadingZeroBitCount)
+    return true
+  }
+
+  private mutating func check() -> Bool {
+    guard let isMet = number("wmark_check=") else { return false }
+    event.migrateType = UInt8(truncatingIfNeeded: isMet)
+    return true
+  }
+
+  /// Where pages were isolated; kernels before 4.1 don't say.
+  private mutating func range() -> Bool {
+    if value(of: "range=(") == nil { return true }
+    return number("range=(", into: \.address) && number("~ ", into: \.requestedBytes)
   }
 
   private mutating func gfp(isRequired: Bool) -> Bool {

@@ -109,9 +109,11 @@ private struct EventLine {
       line.string(event.name)
       line.text(" -> 0x")
       line.hexadecimal(event.requestedBytes)
-    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd: reclaim(event)
+    case .kswapdWake, .kswapdSleep, .kswapdWakeup, .directReclaimBegin, .directReclaimEnd, .kcompactdWakeup,
+      .kcompactdWake, .kcompactdSleep, .lruShrinkInactive, .reclaimRetry, .shrinkSlab:
+      reclaim(event)
     case .compactionBegin, .compactionEnd, .compactionSuitable, .compactionIsolateMigrate, .compactionIsolateFree,
-      .compactionMigrate:
+      .compactionMigrate, .compactionFinished, .compactionDefer:
       compaction(event)
     case .oomMarkVictim, .oomScoreAdjust: victim(event)
     }
@@ -124,11 +126,31 @@ private struct EventLine {
     case .directReclaimEnd:
       line.text("nr_reclaimed=")
       return line.decimal(event.requestedBytes)
+    case .shrinkSlab:
+      line.text("nid: ")
+      return line.signed(Int64(event.node))
+    case .lruShrinkInactive:
+      line.text("nid=")
+      line.signed(Int64(event.node))
+      line.text(" nr_scanned=")
+      line.decimal(event.requestedBytes)
+      line.text(" nr_reclaimed=")
+      return line.decimal(event.allocatedBytes)
+    case .reclaimRetry:
+      zone(event)
+      line.text(" reclaimable=")
+      line.decimal(event.requestedBytes)
+      line.text(" available=")
+      line.decimal(event.allocatedBytes)
+      line.text(" min_wmark=")
+      line.decimal(event.address)
+      line.text(" wmark_check=")
+      return line.decimal(UInt64(event.migrateType))
     case .directReclaimBegin: line.text("order=")
     default:
       line.text("nid=")
       line.signed(Int64(event.node))
-      if event.kind == .kswapdSleep { return }
+      if event.kind == .kswapdSleep || event.kind == .kcompactdSleep { return }
       line.text(" order=")
     }
     line.decimal(UInt64(event.order))
@@ -136,6 +158,25 @@ private struct EventLine {
       line.text(" gfp_flags=")
       line.string(event.gfp)
     }
+  }
+
+  private mutating func zone(_ event: Event) {
+    line.text("node=")
+    line.signed(Int64(event.node))
+    line.text(" zone=")
+    line.string(event.name)
+    line.text(" order=")
+    // No order at all is −1.
+    line.signed(Int64(Int8(bitPattern: event.order)))
+  }
+
+  private static let results: [StaticString] = [
+    "not_suitable_zone", "skipped", "deferred", "no_suitable_page", "continue", "complete", "partial_skipped",
+    "contended", "success",
+  ]
+
+  private mutating func result(_ number: UInt64) {
+    line.text(number < UInt64(Self.results.count) ? Self.results[Int(number)] : "unknown")
   }
 
   private mutating func compaction(_ event: Event) {
@@ -147,15 +188,30 @@ private struct EventLine {
       line.hexadecimal(event.requestedBytes)
       line.text(" free_pfn=0x")
       line.hexadecimal(event.allocatedBytes)
-    case .compactionSuitable:
-      line.text("node=")
-      line.signed(Int64(event.node))
-      line.text(" order=")
-      line.decimal(UInt64(event.order))
-    default:
-      line.text(event.kind == .compactionMigrate ? "nr_migrated=" : "nr_scanned=")
+      if event.kind == .compactionBegin { return }
+      line.text(" status=")
+      result(UInt64(event.order))
+    case .compactionSuitable, .compactionFinished:
+      zone(event)
+      line.text(" ret=")
+      result(event.requestedBytes)
+    case .compactionDefer:
+      zone(event)
+      line.text(" consider=")
       line.decimal(event.requestedBytes)
-      line.text(event.kind == .compactionMigrate ? " nr_failed=" : " nr_taken=")
+      line.text(" limit=")
+      line.decimal(1 << min(event.allocatedBytes, 62))
+    case .compactionMigrate:
+      line.text("nr_migrated=")
+      line.decimal(event.requestedBytes)
+      line.text(" nr_failed=")
+      line.decimal(event.allocatedBytes)
+    default:
+      line.text("range=(0x")
+      line.hexadecimal(event.address)
+      line.text(" ~ 0x")
+      line.hexadecimal(event.requestedBytes)
+      line.text(") nr_taken=")
       line.decimal(event.allocatedBytes)
     }
   }
