@@ -1,5 +1,6 @@
-import Reports
 import Testing
+
+@testable import Reports
 
 @Suite("Thresholds") struct ThresholdTests {
   private static let document = """
@@ -65,5 +66,14 @@ import Testing
     for text in ["live.wastedBytes", "zones.Normal.fragmentationIndex[4]", "groups[\"a.b+0x1\"].live"] {
       #expect(FieldPath(text)?.description == text)
     }
+  }
+
+  @Test func `Figures are written by what they are of, also where they fall`() throws {
+    let path = try #require(FieldPath("changePercent.live.wastedBytes"))
+    #expect(FigureText.text(223.584, path: path) == "223.58 %")
+    #expect(FigureText.text(-149_712_000, name: "atNanoseconds") == "-149.7 ms")
+    #expect(
+      FigureText.text(-1536, name: "wastedBytes") == "-1.5 KiB"
+        && FigureText.text(-12_345, name: "objects") == "-12,345")
   }
 }

@@ -37,14 +37,20 @@ public struct DifferenceReport: Sendable {
 
   private static func signedPercent(_ percent: Double) -> String { (percent > 0 ? "+" : "") + Units.percent(percent) }
 
-  /// The sums that changed, the largest relative changes first.
+  /// What a sum is of: memory comes before counts, and moments, which are neither good nor bad, last.
+  private static func rank(_ name: String) -> Int {
+    if name.hasSuffix("Bytes") || name.hasSuffix("Percent") || name.hasSuffix("Pages") { return 0 }
+    return name.hasSuffix("Nanoseconds") ? 2 : 1
+  }
+
+  /// The sums that changed: memory, counts, moments, each with the largest relative changes first.
   var sumTable: TextTable {
     var table = TextTable([
       .init("Sum", isNumber: false, limit: 64), .init("Base"), .init("New"), .init("Change"), .init("%"),
     ])
     let changed = difference.sums.filter { $0.change != 0 }.sorted {
-      (($1.changePercent ?? .infinity).magnitude, $0.path.description)
-        < (($0.changePercent ?? .infinity).magnitude, $1.path.description)
+      (Self.rank($0.path.lastName), ($1.changePercent ?? .infinity).magnitude, $0.path.description)
+        < (Self.rank($1.path.lastName), ($0.changePercent ?? .infinity).magnitude, $1.path.description)
     }
     for sum in changed.prefix(limit) {
       table.add([

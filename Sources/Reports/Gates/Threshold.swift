@@ -141,13 +141,16 @@ public struct ThresholdOutcome: Sendable {
 
 /// Figures of a document as people read them, by what their names end with.
 enum FigureText {
-  static func text(_ value: Double, path: FieldPath) -> String { text(value, name: path.lastName) }
+  static func text(_ value: Double, path: FieldPath) -> String {
+    // Changes in percent have the names of what changed.
+    path.steps.first == .name("changePercent") ? Units.percent(value) : text(value, name: path.lastName)
+  }
 
   static func text(_ value: Double, name: String) -> String {
     let whole = Int64(exactly: value.rounded())
     if name.hasSuffix("Bytes"), let whole { return Units.bytes(whole) }
     if name.hasSuffix("Percent") { return Units.percent(value) }
-    if name.hasSuffix("Nanoseconds"), let whole, whole >= 0 { return Units.duration(UInt64(whole), isTicks: false) }
+    if name.hasSuffix("Nanoseconds"), let whole { return (whole < 0 ? "-" : "") + Units.duration(whole.magnitude) }
     if let whole, Double(whole) == value {
       return whole < 0 ? "-" + Units.count(whole.magnitude) : Units.count(whole.magnitude)
     }
