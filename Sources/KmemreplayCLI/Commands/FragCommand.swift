@@ -47,6 +47,7 @@ struct FragCommand: ToolCommand {
     let bundle = CaptureBundle(input.trace)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
+    let input = input.onKernel(of: before ?? after)
     var pages = try PagePredictionPass(snapshots, before: before, after: after)
     let open = environment.openRepeatedly(input.trace)
 
