@@ -38,7 +38,7 @@ import TraceEvents
     #expect(map.memoryPages(pageSize: 4096) == 0x9E + 0xFEDC)
   }
 
-  @Test("the message `Memory:` says how much more the boot allocator took, from the top down")
+  @Test("beside the kernel image, `Memory:` says how much more the boot allocator took, from the top down")
   func fromMessages() throws {
     let log = try BootLog(
       parsing: FileContent(
@@ -46,11 +46,15 @@ import TraceEvents
         text: "[    0.000000]   node   0: [mem 0x0000000000100000-0x000000000fffffff]\n"
           + "[    0.000000] RAMDISK: [mem 0x0f000000-0x0fffffff]\n"
           + "[    0.000000] Memory: 102400K/262144K available (\n"))
+    let image = try ioMemory("00100000-0fffffff : System RAM\n  01000000-01ffffff : Kernel code\n")
     let map = try #require(
-      BootMap(log: log, ioMemory: nil, flags: nil, zoneInfo: nil, lastFrame: 0, profile: profile))
+      BootMap(log: log, ioMemory: image, flags: nil, zoneInfo: nil, lastFrame: 0, profile: profile))
     #expect(map.source == .bootLog)
-    #expect(map.boot.free == [0x10_0000..<0x10_0000 + 102400 << 10])
-    #expect(map.reservations.map(\.reason) == [.initialDisk, .topDown])
+    // 15 MiB below the image, the rest above it.
+    #expect(map.boot.free == [0x10_0000..<0x100_0000, 0x200_0000..<0x200_0000 + 85 << 20])
+    #expect(map.reservations.map(\.reason) == [.kernelImage, .initialDisk, .topDown])
+    let alone = BootMap(log: log, ioMemory: nil, flags: nil, zoneInfo: nil, lastFrame: 0, profile: profile)
+    #expect(alone?.reservations.map(\.reason) == [.initialDisk])
   }
 
   @Test("without a map, zeros or nothing, the trace's frames stand in for it, or there is no start")

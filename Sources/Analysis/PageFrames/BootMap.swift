@@ -23,7 +23,8 @@ public struct BootMap: Sendable {
     case initialDisk
     /// The reserved flag of kpageflags from after.
     case pageFlags
-    /// As many pages as the message `Memory: …` leaves unexplained, from the top down, as the boot allocator takes them.
+    /// As many pages as the message `Memory: …` leaves unexplained beside the kernel image, from the top down, as the boot
+    /// allocator takes them.
     case topDown
   }
 
@@ -117,7 +118,8 @@ public struct BootMap: Sendable {
           }
         }
       }
-    } else if let summary = log?.summary {
+    } else if let summary = log?.summary, reservations.contains(where: { $0.reason == .kernelImage }) {
+      // Without the image's place, most of the rest is the image.
       let free = Self.pages(boot.free, Int(size))
       let handedOver = min(summary.available, 1 << 50) * 1024 / size
       if free > handedOver { reserve(.topDown, size) { Self.takeFromTop(&$0, (free - handedOver) * size) } }

@@ -51,6 +51,7 @@ struct FragCommand: ReportingCommand {
     let bundle = CaptureBundle(input.trace)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
+    let input = input.onKernel(of: before ?? after)
     var pages = try PagePredictionPass(snapshots, before: before, after: after, sysctl: input.sysctl.sysctl)
     let open = environment.openRepeatedly(input.trace)
 

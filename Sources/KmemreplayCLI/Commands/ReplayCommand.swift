@@ -38,11 +38,12 @@ struct ReplayCommand: ReportingCommand {
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "replay", input: input.trace, in: environment)
-    let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
     let bundle = CaptureBundle(input.trace)
-    var pages = try PagePredictionPass(
-      snapshots, before: try snapshots.readBefore() ?? bundle?.snapshot("before"),
-      after: try snapshots.readAfter() ?? bundle?.snapshot("after"), sysctl: input.sysctl.sysctl)
+    let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
+    let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
+    let passes = ReplayPasses(
+      input: input.onKernel(of: before ?? after), slub: slub, snapshots: snapshots, environment: environment)
+    var pages = try PagePredictionPass(snapshots, before: before, after: after, sysctl: input.sysctl.sysctl)
     let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }
     var report = ReplayReport(subject: subject, findings: findings, top: output.top, order: sort)

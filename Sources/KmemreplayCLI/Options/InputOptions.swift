@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import KernelTypes
+import ProcSnapshots
 import TraceEvents
 
 /// The arguments of every command that reads a trace.
@@ -59,6 +60,15 @@ struct InputOptions: ParsableArguments {
 
   /// The window that `--from` and `--to` cut.
   var window: TimeWindow { TimeWindow(from: from, to: to) }
+
+  /// The same on the kernel that a snapshot of the machine names, unless the user named one: text traces only tell a range
+  /// of versions.
+  func onKernel(of snapshot: Snapshot?) -> InputOptions {
+    guard kernel == nil, let version = snapshot?.version?.kernel else { return self }
+    var options = self
+    options.kernel = version
+    return options
+  }
 
   /// What the user said about the machine.
   var overrides: MachineProfile.Overrides {
