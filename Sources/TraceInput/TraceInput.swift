@@ -22,9 +22,19 @@ public enum TraceInput {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
     }
-    if let trace = CaptureFolder.trace(in: path) { return try open(FileBytes(path: trace), name: path, options) }
+    var options = options
+    if let trace = CaptureFolder.trace(in: path) {
+      if options.directory == nil { options.directory = path }
+      return try open(FileBytes(path: trace), name: path, options)
+    }
+    if options.directory == nil { options.directory = folder(of: path) }
     if DirectoryListing.isDirectory(path) { return try TraceFolder.open(directory: path, options) }
     return try open(FileBytes(path: path), name: path, options)
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Opens a trace that is in memory; `name` stands for it in messages.
@@ -105,7 +115,8 @@ public enum TraceInput {
   ) throws(TraceError) -> any TraceSource {
     switch content {
     case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
-    case .perfData: return readAhead(try PerfDataSource(bytes, summary: summary), options)
+    case .perfData:
+      return readAhead(try PerfDataSource(bytes, summary: summary, directory: options.directory), options)
     default: return readAhead(PerfettoSource(bytes, summary: summary), options)
     }
   }
