@@ -116,7 +116,9 @@ public enum TraceInput {
     switch content {
     case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
     case .perfData:
-      return readAhead(try PerfDataSource(bytes, summary: summary, directory: options.directory), options)
+      let source = try PerfDataSource(
+        bytes, summary: summary, directory: options.directory, readsAhead: isWorthThreads(summary, options))
+      return readAhead(source, options)
     default: return readAhead(PerfettoSource(bytes, summary: summary), options)
     }
   }
@@ -125,10 +127,12 @@ public enum TraceInput {
   ///
   /// Not for pipes: one may keep its reader waiting for ever, and a thread that waits can't be ended.
   private static func readAhead(_ source: any TraceSource, _ options: InputOptions) -> any TraceSource {
-    guard (options.threads ?? WorkerPool.processorCount) > 1, let size = source.summary.byteSize,
-      size >= backgroundBytes
-    else { return source }
-    return ReadAheadSource(source) ?? source
+    isWorthThreads(source.summary, options) ? ReadAheadSource(source) ?? source : source
+  }
+
+  private static func isWorthThreads(_ summary: InputSummary, _ options: InputOptions) -> Bool {
+    guard let size = summary.byteSize else { return false }
+    return (options.threads ?? WorkerPool.processorCount) > 1 && size >= backgroundBytes
   }
 
   /// The content of an input, decoded if it is packed.

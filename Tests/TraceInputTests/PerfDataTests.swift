@@ -145,6 +145,28 @@ struct DamagedPerfDataTests {
     }
   }
 
+  @Test("cut anywhere has fewer events the earlier it ends, or is refused", arguments: PerfDataTests.forms)
+  func cuts(form: PerfDataWriter.Form) throws {
+    let whole = try Self.sample(form)
+    let addresses = try readTrace(whole).events.map { "\($0.time) \($0.cpu) \($0.kind) \($0.address)" }
+    var generator = SeededGenerator(seed: 6)
+    var places = Array(stride(from: 0, to: whole.count, by: 4096))
+    places += (0..<100).map { _ in Int.random(in: 0..<whole.count, using: &generator) }
+    var most = 0
+    for cut in places.sorted() {
+      do throws(TraceError) {
+        let read = try readTrace(Array(whole.prefix(cut)))
+        let kept = read.events.map { "\($0.time) \($0.cpu) \($0.kind) \($0.address)" }
+        #expect(Set(kept).isSubset(of: addresses) && kept.count >= most, "\(cut)")
+        most = max(most, kept.count)
+      } catch {
+        try #require([.damagedStructure, .empty, .unknownFormat].contains(error.code), "\(cut)")
+      }
+    }
+    // A file is refused, for its formats stand at its end; a packed stream's last block needs all of itself.
+    if form == .pipe { #expect(most > addresses.count * 9 / 10) }
+  }
+
   private static func write(_ bytes: [UInt8], _ folder: String, _ path: String) throws {
     let parents = path.split(separator: "/").dropLast().reduce(folder) { $0 + "/" + $1 }
     try FileManager.default.createDirectory(atPath: parents, withIntermediateDirectories: true)
@@ -185,7 +207,7 @@ struct DamagedPerfDataTests {
     let whole = try Self.sample(form)
     let count = try readTrace(whole).events.count
     var generator = SeededGenerator(seed: 5)
-    for _ in 0..<60 {
+    for _ in 0..<250 {
       var bytes = whole
       let place = Int.random(in: 16..<bytes.count, using: &generator)
       bytes[place] ^= UInt8.random(in: 1...255, using: &generator)

@@ -16,7 +16,7 @@ struct PerfDataReader: ~Copyable {
   private let strings: StringInterner
   private let isSwapped: Bool
   private let byteOrder: ByteOrder
-  private var window: ByteWindow
+  private var window: ReadAheadWindow
   private var layouts: PerfLayouts
   private var merger: SampleMerger
   private var tasks: PerfTasks
@@ -33,17 +33,17 @@ struct PerfDataReader: ~Copyable {
 
   init(
     _ bytes: SeekableBytes, _ header: PerfHeader, strings: StringInterner, stacks: StackTable,
-    limits: RunLimits = RunLimits()
+    limits: RunLimits = RunLimits(), readsAhead: Bool = false
   ) {
     self.bytes = bytes
     self.strings = strings
     isSwapped = header.isSwapped
     byteOrder = header.byteOrder
     layouts = PerfLayouts(header.events, swapped: header.isSwapped)
-    window = ByteWindow(bytes, capacity: Self.windowBytes)
+    window = ReadAheadWindow(
+      bytes, from: header.data.offset, capacity: Self.windowBytes, readsAhead: readsAhead)
     merger = SampleMerger(
-      bytes, PerfSampleDecoder(strings: strings, stacks: stacks, swapped: header.isSwapped), swapped: header.isSwapped,
-      limits: limits)
+      bytes, PerfSampleDecoder(strings: strings, stacks: stacks), swapped: header.isSwapped, limits: limits)
     tasks = PerfTasks(strings)
     offset = header.data.offset
     let (end, isTooFar) = header.data.offset.addingReportingOverflow(header.data.size)
@@ -103,7 +103,7 @@ struct PerfDataReader: ~Copyable {
 
   private mutating func step() throws(TraceError) {
     if compressed.hasWork { return stepCompressed() }
-    let view = try window.view(at: offset, wanted: 1 << 16)
+    let view = try window.view(at: offset, wanted: ReadAheadWindow.wantedLimit)
     let available = Int(min(UInt64(view.count), end - min(offset, end)))
     guard available >= Self.headerBytes, let base = view.baseAddress else {
       if available > 0 { countCut("\(available) bytes of a record") }
@@ -143,7 +143,13 @@ struct PerfDataReader: ~Copyable {
 
   /// Looks through whole records until there are no more, or rows are let go; returns how many bytes they take.
   private mutating func consume(_ base: UnsafeRawPointer, _ count: Int, isPacked: Bool) -> Int {
-    let swapped = isSwapped
+    isSwapped
+      ? consume(base, count, isPacked: isPacked, swapped: true)
+      : consume(base, count, isPacked: isPacked, swapped: false)
+  }
+
+  @inline(__always)
+  private mutating func consume(_ base: UnsafeRawPointer, _ count: Int, isPacked: Bool, swapped: Bool) -> Int {
     // Where runs are: in the file, or in the block that these bytes become.
     let origin = isPacked ? 0 : Int(clamping: offset)
     var run = SampleRun.Extent()
@@ -166,7 +172,7 @@ struct PerfDataReader: ~Copyable {
       guard at + size <= count else { return at }
       number &+= 1
       if type == PerfRecordType.sample {
-        if !note(record, size, origin + at, &run) {
+        if !note(record, size, origin + at, &run, swapped: swapped) {
           merger.add(&run)
           countStray(size, isPacked ? compressed.position : offset + UInt64(at))
         }
@@ -194,15 +200,16 @@ struct PerfDataReader: ~Copyable {
   /// Adds a sample to a run, or to a new one if it does not belong behind the last; `false` if it can't be read.
   @inline(__always)
   private mutating func note(
-    _ record: UnsafeRawPointer, _ size: Int, _ start: Int, _ run: inout SampleRun.Extent
+    _ record: UnsafeRawPointer, _ size: Int, _ start: Int, _ run: inout SampleRun.Extent,
+    swapped: Bool
   ) -> Bool {
     guard let layout = layouts.layout(of: record, size) else { return false }
     guard layout.pointee.holdsEvent else {
       merger.samples.countOther()
       return true
     }
-    let time = layout.pointee.time(record, swapped: isSwapped)
-    let cpu = layout.pointee.cpu(record, swapped: isSwapped)
+    let time = layout.pointee.time(record, swapped: swapped)
+    let cpu = layout.pointee.cpu(record, swapped: swapped)
     if !run.extend(start, start + size, time: time, cpu: cpu) {
       merger.add(&run)
       run.begin(start, start + size, time: time, cpu: cpu)
@@ -324,7 +331,7 @@ extension PerfDataReader {
     let swapped = isSwapped
     offset += 8
     search: while offset < end {
-      let view = try window.view(at: offset, wanted: 1 << 16)
+      let view = try window.view(at: offset, wanted: ReadAheadWindow.wantedLimit)
       let available = Int(min(UInt64(view.count), end - offset))
       guard available >= Self.headerBytes, let base = view.baseAddress else { break }
       var at = 0

@@ -21,10 +21,13 @@ public final class PerfDataSource: TraceSource {
   private var pendingError: TraceError?
   private var isAtEnd = false
 
-  /// Opens a file or pipe; `directory` is where the formats of a file are looked for that has lost its own.
+  /// Opens a file or pipe; `directory` is where the formats of a file are looked for that has lost its own. With
+  /// `readsAhead` a thread of its own reads the bytes.
   ///
   /// Throws `.damagedStructure` for a header that can't be and for a file without formats, `.cannotRead`.
-  init(_ bytes: SeekableBytes, summary: InputSummary, directory: String? = nil) throws(TraceError) {
+  init(
+    _ bytes: SeekableBytes, summary: InputSummary, directory: String? = nil, readsAhead: Bool = false
+  ) throws(TraceError) {
     var header = try PerfHeader(bytes, name: summary.name)
     var found: String?
     // perf writes the formats of a file at its end; without them records are only numbers.
@@ -37,7 +40,7 @@ public final class PerfDataSource: TraceSource {
     strings = StringInterner()
     stacks = StackTable()
     isPipe = header.isPipe
-    reader = PerfDataReader(bytes, header, strings: strings, stacks: stacks)
+    reader = PerfDataReader(bytes, header, strings: strings, stacks: stacks, readsAhead: readsAhead)
     formatsPath = found
     pendingError = bytes.damage
   }

@@ -1,11 +1,10 @@
 import KernelTypes
 import TraceEvents
 
-/// Turns samples into rows.
+/// Turns samples into rows, which lack the names of their tasks.
 struct PerfSampleDecoder: ~Copyable {
   private let strings: StringInterner
   private let stacks: StackTable
-  private let isSwapped: Bool
   private var decoder: RecordDecoder
   private var chains: PerfCallChains
   private var hasFormats = false
@@ -13,11 +12,10 @@ struct PerfSampleDecoder: ~Copyable {
   private(set) var statistics = ImportStatistics()
   private(set) var sawLongPointer = false
 
-  init(strings: StringInterner, stacks: StackTable, swapped: Bool) {
+  init(strings: StringInterner, stacks: StackTable) {
     self.strings = strings
     self.stacks = stacks
-    isSwapped = swapped
-    decoder = RecordDecoder(EventCatalogue(), strings: strings, stacks: stacks)
+    decoder = RecordDecoder(EventCatalogue(), strings: strings, stacks: stacks, namesTasks: false)
     chains = PerfCallChains(strings: strings, stacks: stacks)
   }
 
@@ -42,7 +40,7 @@ struct PerfSampleDecoder: ~Copyable {
   @inline(never)
   private mutating func useFormats(_ catalogue: EventCatalogue) {
     hasFormats = true
-    decoder = RecordDecoder(catalogue, strings: strings, stacks: stacks)
+    decoder = RecordDecoder(catalogue, strings: strings, stacks: stacks, namesTasks: false)
     chains.symbols = catalogue.symbols
   }
 
@@ -50,9 +48,8 @@ struct PerfSampleDecoder: ~Copyable {
   @inline(__always)
   mutating func decode(
     _ record: UnsafeRawPointer, _ size: Int, _ layout: UnsafeMutablePointer<PerfSampleLayout>, time: UInt64,
-    cpu: UInt16, position: UInt64, into batch: inout EventBatch
+    cpu: UInt16, position: UInt64, into batch: inout EventBatch, swapped: Bool
   ) {
-    let swapped = isSwapped
     var at = layout.pointee.variable
     if layout.pointee.hasRead {
       guard let bytes = layout.pointee.readBytes(record, at, size, swapped: swapped), bytes <= size - at else {
@@ -84,7 +81,7 @@ struct PerfSampleDecoder: ~Copyable {
       record + at + 4, count: rawCount, time: time, cpu: cpu, position: position, into: &batch)
     {
     case .event:
-      if batch.address[row] >> 32 != 0, !batch.kind[row].isPageEvent { sawLongPointer = true }
+      if !sawLongPointer, batch.address[row] >> 32 != 0, !batch.kind[row].isPageEvent { sawLongPointer = true }
       if chainCount > 0 { batch.stack[row] = chains.stack(record + chain, chainCount, swapped: swapped) }
     case .other, .stack, .strayStack: break
     case .malformed:

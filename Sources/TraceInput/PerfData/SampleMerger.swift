@@ -62,7 +62,11 @@ struct SampleMerger: ~Copyable {
     samples.prepare(layouts)
     while !batch.isFull, let run = runs.first() {
       let bound = runs.bound
-      if try takeSegment(run, bound.time, bound.rank, &batch, &layouts) {
+      let isLeft =
+        isSwapped
+        ? try takeForeignSegment(run, bound.time, bound.rank, &batch, &layouts)
+        : try takeSegment(run, bound.time, bound.rank, &batch, &layouts, swapped: false)
+      if isLeft {
         if memory.isCrowded { memory.release(run) }
         runs.settleFirst()
       } else {
@@ -72,12 +76,20 @@ struct SampleMerger: ~Copyable {
     }
   }
 
-  /// Decodes the samples of a run up to a bound; `false` if none is left in it.
-  private mutating func takeSegment(
+  @inline(never)
+  private mutating func takeForeignSegment(
     _ run: UnsafeMutablePointer<SampleRun>, _ boundTime: UInt64, _ boundRank: UInt64, _ batch: inout EventBatch,
     _ layouts: inout PerfLayouts
   ) throws(TraceError) -> Bool {
-    let swapped = isSwapped
+    try takeSegment(run, boundTime, boundRank, &batch, &layouts, swapped: true)
+  }
+
+  /// Decodes the samples of a run up to a bound; `false` if none is left in it.
+  @inline(__always)
+  private mutating func takeSegment(
+    _ run: UnsafeMutablePointer<SampleRun>, _ boundTime: UInt64, _ boundRank: UInt64, _ batch: inout EventBatch,
+    _ layouts: inout PerfLayouts, swapped: Bool
+  ) throws(TraceError) -> Bool {
     let end = run.pointee.end
     let number = run.pointee.number
     var at = run.pointee.next
@@ -113,7 +125,9 @@ struct SampleMerger: ~Copyable {
             return true
           }
           let position = run.pointee.block < 0 ? UInt64(at) : memory.position(run, at)
-          samples.decode(record, size, layout, time: time, cpu: cpu, position: position, into: &batch)
+          samples.decode(
+            record, size, layout, time: time, cpu: cpu, position: position, into: &batch,
+            swapped: swapped)
         }
       }
       at += size

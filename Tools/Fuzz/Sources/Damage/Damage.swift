@@ -130,7 +130,7 @@ struct Damage {
   /// Reads the copy as the tool does.
   private func attempt() -> Outcome {
     var outcome = Outcome()
-    malloc_trim(0)
+    trimMemory(0)
     // Begins the peak of the memory anew.
     if let file = fopen("/proc/self/clear_refs", "w") {
       fputs("5", file)
@@ -176,6 +176,11 @@ struct Damage {
     return 0
   }
 }
+
+/// glibc's `malloc_trim`, which its module does not show: gives memory that is free back to the system.
+@_silgen_name("malloc_trim")
+@discardableResult
+private func trimMemory(_ kept: Int) -> Int32
 
 extension [UInt64] {
   /// How many elements of a sorted array are less than `value`.
