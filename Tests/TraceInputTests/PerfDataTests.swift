@@ -129,6 +129,17 @@ struct DamagedPerfDataTests {
     }
   }
 
+  @Test("of a pipe that is cut inside its formats says so")
+  func cutFormats() throws {
+    let whole = try Self.sample(.pipe)
+    for cut in stride(from: 1000, to: 20_000, by: 1111) {
+      let read = try readTrace(Array(whole.prefix(cut)))
+      #expect(read.events.isEmpty)
+      #expect(read.statistics[.truncatedEnd] == 1)
+      #expect(read.statistics.bytes == UInt64(cut))
+    }
+  }
+
   @Test("of a file without its formats says where they should be")
   func cutFile() throws {
     let whole = try Self.sample(.file)

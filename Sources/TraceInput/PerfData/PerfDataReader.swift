@@ -103,6 +103,10 @@ struct PerfDataReader: ~Copyable {
 
   private mutating func step() throws(TraceError) {
     if compressed.hasWork { return stepCompressed() }
+    if offset > end {
+      offset = end
+      countCut("a part of what belongs to the last record")
+    }
     let view = try window.view(at: offset, wanted: ReadAheadWindow.wantedLimit)
     let available = Int(min(UInt64(view.count), end - min(offset, end)))
     guard available >= Self.headerBytes, let base = view.baseAddress else {
@@ -322,7 +326,7 @@ extension PerfDataReader {
     } catch {
       // The records behind can't be read either, which is said then.
     }
-    return (room + 7) / 8 * 8
+    return (Int(count) + 7) / 8 * 8
   }
 
   /// Goes on behind damage, where a few records in a row look right; records begin at multiples of eight bytes.
