@@ -7,7 +7,8 @@ public struct StringID: RawRepresentable, Hashable, Comparable, Sendable, Bitwis
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The empty string: nothing was said.
-  public static let none = StringID(rawValue: 0)
+  @inlinable
+  public static var none: StringID { StringID(rawValue: 0) }
 
   /// The identifier as an index into side tables.
   @inlinable

@@ -9,7 +9,8 @@ public struct StackID: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// No stack trace.
-  public static let none = StackID(rawValue: 0)
+  @inlinable
+  public static var none: StackID { StackID(rawValue: 0) }
 }
 
 /// The distinct stack traces of a trace: lists of interned frame texts, innermost frame first.

@@ -27,9 +27,16 @@ public struct InputOptions: Sendable, Equatable {
   /// How many threads decode, the calling one included; `nil` is one for each processor. The events are the same.
   public var threads: Int?
 
-  public init(usesFastPath: Bool = true, unpacksInBackground: Bool = true, threads: Int? = nil) {
+  /// The directory in whose folder `formats` or `events` the formats of events are looked for, if a perf.data file has
+  /// lost its own; `nil` is the trace's directory.
+  public var directory: String?
+
+  public init(
+    usesFastPath: Bool = true, unpacksInBackground: Bool = true, threads: Int? = nil, directory: String? = nil
+  ) {
     self.usesFastPath = usesFastPath
     self.threads = threads
     self.unpacksInBackground = unpacksInBackground
+    self.directory = directory
   }
 }

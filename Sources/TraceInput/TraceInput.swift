@@ -22,9 +22,19 @@ public enum TraceInput {
       let bytes = try FileBytes(descriptor: STDIN_FILENO, owned: false, name: standardInputName)
       return try open(bytes, name: standardInputName, options)
     }
-    if let trace = CaptureFolder.trace(in: path) { return try open(FileBytes(path: trace), name: path, options) }
+    var options = options
+    if let trace = CaptureFolder.trace(in: path) {
+      if options.directory == nil { options.directory = path }
+      return try open(FileBytes(path: trace), name: path, options)
+    }
+    if options.directory == nil { options.directory = folder(of: path) }
     if DirectoryListing.isDirectory(path) { return try TraceFolder.open(directory: path, options) }
     return try open(FileBytes(path: path), name: path, options)
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Opens a trace that is in memory; `name` stands for it in messages.
@@ -105,7 +115,10 @@ public enum TraceInput {
   ) throws(TraceError) -> any TraceSource {
     switch content {
     case .traceDat: return try RingBufferSource(traceDat: bytes, summary: summary, options: options)
-    case .perfData: return readAhead(try PerfDataSource(bytes, summary: summary), options)
+    case .perfData:
+      let source = try PerfDataSource(
+        bytes, summary: summary, directory: options.directory, readsAhead: isWorthThreads(summary, options))
+      return readAhead(source, options)
     default: return readAhead(PerfettoSource(bytes, summary: summary), options)
     }
   }
@@ -114,10 +127,12 @@ public enum TraceInput {
   ///
   /// Not for pipes: one may keep its reader waiting for ever, and a thread that waits can't be ended.
   private static func readAhead(_ source: any TraceSource, _ options: InputOptions) -> any TraceSource {
-    guard (options.threads ?? WorkerPool.processorCount) > 1, let size = source.summary.byteSize,
-      size >= backgroundBytes
-    else { return source }
-    return ReadAheadSource(source) ?? source
+    isWorthThreads(source.summary, options) ? ReadAheadSource(source) ?? source : source
+  }
+
+  private static func isWorthThreads(_ summary: InputSummary, _ options: InputOptions) -> Bool {
+    guard let size = summary.byteSize else { return false }
+    return (options.threads ?? WorkerPool.processorCount) > 1 && size >= backgroundBytes
   }
 
   /// The content of an input, decoded if it is packed.

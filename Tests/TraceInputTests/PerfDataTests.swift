@@ -1,3 +1,4 @@
+import FoundationEssentials
 import KernelTypes
 import TestSupport
 import Testing
@@ -104,48 +105,6 @@ struct PerfDataTests {
   }
 }
 
-@Suite("Runs of rows put in order")
-struct TimeSorterTests {
-  @Test("come out sorted by time, CPU and place, however they are cut into rounds", arguments: 1...20)
-  func sorted(seed: Int) {
-    var generator = SeededGenerator(seed: UInt64(seed))
-    var sorter = TimeSorter()
-    var out: [Event] = []
-    var all: [Event] = []
-    var batch = EventBatch(capacity: 64)
-    func drain(_ sorter: inout TimeSorter, _ batch: inout EventBatch) {
-      while sorter.isReleasing {
-        batch.removeAll()
-        sorter.take(into: &batch)
-        for row in 0..<batch.count { out.append(batch[row]) }
-      }
-    }
-    var lastRead = [UInt64](repeating: 0, count: 4)
-    for round in 1...UInt64(30) {
-      for cpu in 0..<4 {
-        // The buffers are read one after the other, so each has events that are younger than the next one's first.
-        let readTime = round * 100 + UInt64(cpu) * 20
-        var time = lastRead[cpu]
-        for _ in 0..<Int.random(in: 0...40, using: &generator) {
-          time = min(time + UInt64.random(in: 0...5, using: &generator), readTime)
-          var event = Event(kind: .kfree, time: time, cpu: UInt16(cpu))
-          event.position = UInt64(all.count)
-          sorter.reserveRow()
-          sorter.rows.append(event)
-          all.append(event)
-        }
-        lastRead[cpu] = readTime
-      }
-      sorter.finishRound()
-      drain(&sorter, &batch)
-    }
-    sorter.finish()
-    drain(&sorter, &batch)
-    let wanted = all.sorted { ($0.time, $0.cpu, $0.position) < ($1.time, $1.cpu, $1.position) }
-    #expect(out.map(\.position) == wanted.map(\.position))
-  }
-}
-
 @Suite("Damaged perf.data")
 struct DamagedPerfDataTests {
   static func sample(_ form: PerfDataWriter.Form) throws -> [UInt8] {
@@ -170,12 +129,24 @@ struct DamagedPerfDataTests {
     }
   }
 
+  @Test("of a pipe that is cut inside its formats says so")
+  func cutFormats() throws {
+    let whole = try Self.sample(.pipe)
+    for cut in stride(from: 1000, to: 20_000, by: 1111) {
+      let read = try readTrace(Array(whole.prefix(cut)))
+      #expect(read.events.isEmpty)
+      #expect(read.statistics[.truncatedEnd] == 1)
+      #expect(read.statistics.bytes == UInt64(cut))
+    }
+  }
+
   @Test("of a file without its formats says where they should be")
   func cutFile() throws {
     let whole = try Self.sample(.file)
     let error = #expect(throws: TraceError.self) { try readTrace(Array(whole.prefix(whole.count / 3))) }
     #expect(error?.code == .damagedStructure)
     #expect(error?.location == .byteOffset(UInt64(whole.count / 3)))
+    #expect(error?.remedy?.contains("/sys/kernel/tracing/events") == true)
     for cut in 8..<200 {
       do throws(TraceError) {
         _ = try readTrace(Array(whole.prefix(cut)))
@@ -185,12 +156,69 @@ struct DamagedPerfDataTests {
     }
   }
 
+  @Test("cut anywhere has fewer events the earlier it ends, or is refused", arguments: PerfDataTests.forms)
+  func cuts(form: PerfDataWriter.Form) throws {
+    let whole = try Self.sample(form)
+    let addresses = try readTrace(whole).events.map { "\($0.time) \($0.cpu) \($0.kind) \($0.address)" }
+    var generator = SeededGenerator(seed: 6)
+    var places = Array(stride(from: 0, to: whole.count, by: 4096))
+    places += (0..<100).map { _ in Int.random(in: 0..<whole.count, using: &generator) }
+    var most = 0
+    for cut in places.sorted() {
+      do throws(TraceError) {
+        let read = try readTrace(Array(whole.prefix(cut)))
+        let kept = read.events.map { "\($0.time) \($0.cpu) \($0.kind) \($0.address)" }
+        #expect(Set(kept).isSubset(of: addresses) && kept.count >= most, "\(cut)")
+        most = max(most, kept.count)
+      } catch {
+        try #require([.damagedStructure, .empty, .unknownFormat].contains(error.code), "\(cut)")
+      }
+    }
+    // A file is refused, for its formats stand at its end; a packed stream's last block needs all of itself.
+    if form == .pipe { #expect(most > addresses.count * 9 / 10) }
+  }
+
+  private static func write(_ bytes: [UInt8], _ folder: String, _ path: String) throws {
+    let parents = path.split(separator: "/").dropLast().reduce(folder) { $0 + "/" + $1 }
+    try FileManager.default.createDirectory(atPath: parents, withIntermediateDirectories: true)
+    try Data(bytes).write(to: URL(fileURLWithPath: folder + "/" + path))
+  }
+
+  @Test("of a file without its formats is read by those in a folder beside it", arguments: ["formats", "events"])
+  func formatsBeside(name: String) throws {
+    let whole = try Self.sample(.file)
+    let honest = try readTrace(whole)
+    let folder = FileManager.default.temporaryDirectory.path + "/kmemreplay-" + UUID().uuidString
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let cut = whole.count / 3
+    try Self.write(Array(whole.prefix(cut)), folder, "cut.data")
+    let path = folder + "/cut.data"
+    #expect(throws: TraceError.self) { try TraceInput.open(path: path) }
+    let writer = try PerfDataWriter(formatsOf: try PerfDataTests.bytes("file.data.zst"))
+    for event in ["kmalloc", "kfree", "kmem_cache_alloc", "kmem_cache_free", "mm_page_alloc", "mm_page_free"] {
+      let text = try #require(writer.formatText(of: event))
+      try Self.write(text, folder, name == "events" ? "events/kmem/\(event)/format" : "formats/kmem.\(event).format")
+    }
+    let read = try readAll(TraceInput.open(path: path))
+    // The other events of the trace have no formats there.
+    let known: [EventKind] = [.kmalloc, .kfree, .kmemCacheAlloc, .kmemCacheFree, .mmPageAlloc, .mmPageFree]
+    let wanted = honest.events.filter { $0.position < UInt64(cut) && known.contains($0.kind) }
+    #expect(read.events.count == wanted.count || read.events.count == wanted.count - 1)
+    #expect(read.events.count > 300)
+    for event in read.events {
+      let same = try #require(honest.events.first { $0.position == event.position })
+      try #require(PerfDataTests.describe(event, read) == PerfDataTests.describe(same, honest))
+    }
+    #expect(read.statistics[.truncatedEnd] >= 1)
+    #expect(read.statistics.samples.contains { $0.text.contains("/" + name) })
+  }
+
   @Test("with flipped bytes keeps what lies before and goes on behind", arguments: PerfDataTests.forms)
   func flips(form: PerfDataWriter.Form) throws {
     let whole = try Self.sample(form)
     let count = try readTrace(whole).events.count
     var generator = SeededGenerator(seed: 5)
-    for _ in 0..<60 {
+    for _ in 0..<250 {
       var bytes = whole
       let place = Int.random(in: 16..<bytes.count, using: &generator)
       bytes[place] ^= UInt8.random(in: 1...255, using: &generator)

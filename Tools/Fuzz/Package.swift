@@ -2,12 +2,22 @@
 import PackageDescription
 
 // A package of its own, so that the tool's packages need no sanitizer. The folders in Sources are links to the tool's.
-let settings: [SwiftSetting] = [
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-  .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library", "-enable-testing"]),
-]
+// With FUZZ_PLAIN in the environment there is no sanitizer, so that `Damage` measures the memory and time of the tool.
+let isPlain = Context.environment["FUZZ_PLAIN"] != nil
+let settings: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (isPlain ? [] : [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library", "-enable-testing"])])
+
+let program: Target =
+  isPlain
+  ? .executableTarget(
+    name: "Damage", dependencies: ["TraceInput", "TraceEvents", "KernelTypes"], swiftSettings: settings)
+  : .executableTarget(
+    name: "Fuzz", dependencies: ["TraceInput", "TraceEvents", "KernelTypes", "ProcSnapshots"],
+    swiftSettings: settings, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
 
 let package = Package(
   name: "Fuzz",
@@ -19,9 +29,7 @@ let package = Package(
     .target(
       name: "TraceInput", dependencies: ["TraceEvents", "KernelTypes", "CZstd", "CZlib"], swiftSettings: settings),
     .target(name: "ProcSnapshots", dependencies: ["KernelTypes", "CZstd"], swiftSettings: settings),
-    .executableTarget(
-      name: "Fuzz", dependencies: ["TraceInput", "TraceEvents", "KernelTypes", "ProcSnapshots"],
-      swiftSettings: settings, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+    program,
   ],
   swiftLanguageModes: [.v6]
 )

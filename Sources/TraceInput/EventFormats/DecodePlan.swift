@@ -55,7 +55,13 @@ struct FieldLoad {
 
   @inline(__always)
   func value(_ record: UnsafeRawPointer, swapped: Bool) -> UInt64 {
-    ((record.load64(offset, swapped: swapped) &>> shift & mask) ^ sign) &- sign
+    (bits(record, swapped: swapped) ^ sign) &- sign
+  }
+
+  /// The value of a field without a sign, or one in which a sign makes no difference.
+  @inline(__always)
+  func bits(_ record: UnsafeRawPointer, swapped: Bool) -> UInt64 {
+    record.load64(offset, swapped: swapped) &>> shift & mask
   }
 }
 

@@ -35,6 +35,7 @@ struct RecordDecoder: ~Copyable {
   let stacks: StackTable
   private let catalogue: EventCatalogue
   let isSwapped: Bool
+  private let namesTasks: Bool
   private let longSize: Int
   // By `common_type`: the plan's place, 0 if the event has not been met.
   private let index: UnsafeMutablePointer<UInt32>
@@ -46,6 +47,7 @@ struct RecordDecoder: ~Copyable {
   private var callSites = AddressTable<UInt32>(filler: 0, minimumCapacity: 1024)
   private var functions = AddressTable<UInt32>(filler: 0)
   private var tasks = AddressTable<UInt32>(filler: 0, minimumCapacity: 256)
+  private let lately = ShortTexts()
   // The identifier of the text, and above it whether it means `accounted`.
   private var gfpTexts = AddressTable<UInt64>(filler: 0, minimumCapacity: 256)
   // Names of numbers, as the members of rss_stat have.
@@ -62,8 +64,10 @@ struct RecordDecoder: ~Copyable {
   /// Stack traces without an event that they could belong to.
   var orphanStacks: UInt64 = 0
 
-  init(_ catalogue: EventCatalogue, strings: StringInterner, stacks: StackTable) {
+  /// A decoder of records with these formats; without `namesTasks` rows are left without the names of their tasks.
+  init(_ catalogue: EventCatalogue, strings: StringInterner, stacks: StackTable, namesTasks: Bool = true) {
     self.catalogue = catalogue
+    self.namesTasks = namesTasks
     self.strings = Texts(strings)
     self.stacks = stacks
     isSwapped = catalogue.byteOrder.isForeign
@@ -87,8 +91,26 @@ struct RecordDecoder: ~Copyable {
   mutating func decode(
     _ record: UnsafeRawPointer, count: Int, time: UInt64, cpu: UInt16, position: UInt64, into batch: inout EventBatch
   ) -> Outcome {
+    isSwapped
+      ? decodeForeign(record, count, time, cpu, position, &batch)
+      : decode(record, count, time, cpu, position, &batch, swapped: false)
+  }
+
+  @inline(never)
+  private mutating func decodeForeign(
+    _ record: UnsafeRawPointer, _ count: Int, _ time: UInt64, _ cpu: UInt16, _ position: UInt64,
+    _ batch: inout EventBatch
+  ) -> Outcome {
+    decode(record, count, time, cpu, position, &batch, swapped: true)
+  }
+
+  @inline(__always)
+  private mutating func decode(
+    _ record: UnsafeRawPointer, _ count: Int, _ time: UInt64, _ cpu: UInt16, _ position: UInt64,
+    _ batch: inout EventBatch, swapped: Bool
+  ) -> Outcome {
     guard count >= 2 else { return malformed() }
-    let id = record.load16(0, swapped: isSwapped)
+    let id = record.load16(0, swapped: swapped)
     var planIndex = Int(index[Int(id)])
     if planIndex == 0 { planIndex = prepare(id) }
     let plan = plans + planIndex
@@ -96,9 +118,8 @@ struct RecordDecoder: ~Copyable {
     guard plan.pointee.action == .event else {
       return decodeRare(planIndex, record, count, time, cpu, position, into: &batch)
     }
-    let swapped = isSwapped
     let order = plan.pointee.loads.order.value(record, swapped: swapped)
-    let migrateType = plan.pointee.loads.migrateType.value(record, swapped: swapped)
+    let migrateType = plan.pointee.loads.migrateType.bits(record, swapped: swapped)
     // Both are tiny in every kernel; so large a number is damage. An order of −1 means all (compaction by hand).
     if order &+ 1 > UInt64(UInt8.max) || migrateType > UInt64(UInt8.max) { return malformed() }
     var flags = plan.pointee.fixedFlags.union(.hasTask)
@@ -118,17 +139,17 @@ struct RecordDecoder: ~Copyable {
     }
     batch.callSite[row] = .none
     if plan.pointee.callSite.isPresent {
-      batch.callSite[row] = callSite(plan.pointee.loads.callSite.value(record, swapped: swapped))
+      batch.callSite[row] = callSite(plan.pointee.loads.callSite.bits(record, swapped: swapped))
     }
     batch.gfp[row] = .none
     if plan.pointee.gfp.isPresent {
-      let gfp = gfpText(plan.pointee.loads.gfp.value(record, swapped: swapped), table: plan.pointee.gfpTable)
+      let gfp = gfpText(plan.pointee.loads.gfp.bits(record, swapped: swapped), table: plan.pointee.gfpTable)
       batch.gfp[row] = StringID(rawValue: UInt32(truncatingIfNeeded: gfp))
       if gfp >> 32 != 0 { flags.formUnion(.accounted) }
     }
     let pid = Int32(truncatingIfNeeded: plan.pointee.loads.pid.value(record, swapped: swapped))
     batch.pid[row] = pid
-    batch.comm[row] = comm(pid)
+    if namesTasks { batch.comm[row] = comm(pid) }
     batch.time[row] = time
     batch.address[row] = address
     batch.requestedBytes[row] = plan.pointee.loads.requestedBytes.value(record, swapped: swapped)
@@ -281,7 +302,9 @@ extension RecordDecoder {
       size = Int(word >> 16)
     }
     guard offset &+ size <= count else { return nil }
-    return text(record + offset, limit: size)
+    let start = record + offset
+    if size >= 8, size <= ShortTexts.byteLimit { return lately.id(start, size: size) { text(start, limit: size) } }
+    return text(start, limit: size)
   }
 
   @inline(__always)

@@ -40,6 +40,12 @@ struct PerfAttribute: Equatable {
   }
 
   var isTracepoint: Bool { type == Self.tracepoint }
+
+  /// What says which event it is, for tracepoints their number; not part of the layout of samples.
+  static func configuration(_ bytes: UnsafeRawBufferPointer, swapped: Bool) -> UInt64? {
+    guard bytes.count >= minimumBytes else { return nil }
+    return bytes.baseAddress?.load64(8, swapped: swapped)
+  }
 }
 
 /// Where the fields of a sample lie that are read.
@@ -54,13 +60,12 @@ struct PerfSampleLayout {
   var variable = 8
   var hasRead = false
   var hasCallChain = false
-  var hasRaw = false
   var readFormat: UInt64 = 0
   /// How many bytes of a sample stand at the end of other records, and where the time is in them (−1 if nowhere).
   var trailerBytes = 0
   var trailerTime = -1
   /// Whether samples with this layout hold a tracepoint's record.
-  var isTracepoint = true
+  var holdsEvent = false
 
   init(_ attribute: PerfAttribute) {
     let type = attribute.sampleType
@@ -80,9 +85,8 @@ struct PerfSampleLayout {
     _ = place(PerfAttribute.Sample.period)
     hasRead = type & PerfAttribute.Sample.read != 0
     hasCallChain = type & PerfAttribute.Sample.callChain != 0
-    hasRaw = type & PerfAttribute.Sample.raw != 0
     readFormat = attribute.readFormat
-    isTracepoint = attribute.isTracepoint
+    holdsEvent = attribute.isTracepoint && type & PerfAttribute.Sample.raw != 0
     guard attribute.hasSampleIDs else { return }
     for bit in [
       PerfAttribute.Sample.tid, PerfAttribute.Sample.time, PerfAttribute.Sample.id, PerfAttribute.Sample.streamID,

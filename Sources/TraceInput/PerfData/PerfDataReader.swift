@@ -1,7 +1,9 @@
 import KernelTypes
 import TraceEvents
 
-/// Reads the records of a perf.data file or pipe, one after the other, into rows in the order of time.
+/// Reads the records of a perf.data file or pipe, one after the other, and gives rows in the order of time.
+///
+/// Of samples only size, time and CPU are read as they come by. They are decoded when their turn comes.
 struct PerfDataReader: ~Copyable {
   private static let windowBytes = 1 << 18
   private static let headerBytes = 8
@@ -11,19 +13,13 @@ struct PerfDataReader: ~Copyable {
   private static let plausibleRecords = 4
 
   private let bytes: SeekableBytes
-  private let stacks: StackTable
   private let strings: StringInterner
   private let isSwapped: Bool
   private let byteOrder: ByteOrder
-  private var window: ByteWindow
-  private(set) var events: PerfEvents
-  // The layouts of samples by event identifier, as far as samples came.
-  private var layouts = AddressTable<UInt32>(filler: 0)
-  private var decoder: RecordDecoder
-  private var hasFormats = false
-  private var sorter = TimeSorter()
+  private var window: ReadAheadWindow
+  private var layouts: PerfLayouts
+  private var merger: SampleMerger
   private var tasks: PerfTasks
-  private var chains: PerfCallChains
   private var compressed = PerfCompressedStream()
   private(set) var offset: UInt64
   private var end: UInt64
@@ -32,27 +28,28 @@ struct PerfDataReader: ~Copyable {
   private var isDamaged = false
   private var lost: UInt64 = 0
   private var lostSamples: UInt64 = 0
-  private(set) var statistics = ImportStatistics()
+  private var ownStatistics = ImportStatistics()
   private(set) var records: UInt64 = 0
-  private var otherSamples: UInt64 = 0
-  private(set) var sawLongPointer = false
 
-  init(_ bytes: SeekableBytes, _ header: PerfHeader, strings: StringInterner, stacks: StackTable) {
+  init(
+    _ bytes: SeekableBytes, _ header: PerfHeader, strings: StringInterner, stacks: StackTable,
+    limits: RunLimits = RunLimits(), readsAhead: Bool = false
+  ) {
     self.bytes = bytes
     self.strings = strings
-    self.stacks = stacks
     isSwapped = header.isSwapped
     byteOrder = header.byteOrder
-    events = header.events
-    window = ByteWindow(bytes, capacity: Self.windowBytes)
-    decoder = RecordDecoder(EventCatalogue(), strings: strings, stacks: stacks)
+    layouts = PerfLayouts(header.events, swapped: header.isSwapped)
+    window = ReadAheadWindow(
+      bytes, from: header.data.offset, capacity: Self.windowBytes, readsAhead: readsAhead)
+    merger = SampleMerger(
+      bytes, PerfSampleDecoder(strings: strings, stacks: stacks), swapped: header.isSwapped, limits: limits)
     tasks = PerfTasks(strings)
-    chains = PerfCallChains(strings: strings, stacks: stacks)
     offset = header.data.offset
     let (end, isTooFar) = header.data.offset.addingReportingOverflow(header.data.size)
     self.end = isTooFar || end > bytes.count ? bytes.count : end
     if isTooFar || end > bytes.count || header.data.offset > bytes.count {
-      statistics.count(
+      ownStatistics.count(
         .truncatedEnd, at: .byteOffset(bytes.count), text: "perf's header says that data go on to byte \(end)")
     }
   }
@@ -60,17 +57,17 @@ struct PerfDataReader: ~Copyable {
   /// Adds the next rows to `batch`, which is empty; `false` at the end. Throws `.cannotRead`.
   mutating func read(into batch: inout EventBatch) throws(TraceError) -> Bool {
     while !batch.isFull {
-      if sorter.isReleasing {
+      if merger.isReleasing {
         let start = batch.count
-        sorter.take(into: &batch)
-        tasks.name(start..<batch.count, of: &batch)
+        defer { tasks.name(start..<batch.count, of: &batch) }
+        try merger.take(into: &batch, &layouts)
       } else if !isAtEnd {
         try step()
-        if sorter.isReleasing { tasks.sort() }
+        if merger.isReleasing { tasks.sort() }
       } else if !isFinished {
         isFinished = true
         countLosses()
-        sorter.finish()
+        merger.finish()
         tasks.sort()
       } else {
         return batch.count > 0
@@ -79,24 +76,38 @@ struct PerfDataReader: ~Copyable {
     return true
   }
 
-  /// What the formats tell about the kernel.
-  var features: EraFeatures { decoder.features }
+  /// What the file says about its samples and its machine.
+  var events: PerfEvents { layouts.events }
 
-  mutating func otherEvents() -> (counts: [StringID: UInt64], total: UInt64) {
-    (decoder.otherEvents.snapshot(), decoder.otherEvents.total)
+  /// What the formats tell about the kernel.
+  var features: EraFeatures { merger.samples.features }
+
+  /// Whether an event has an address of more than 32 bits.
+  var sawLongPointer: Bool { merger.samples.sawLongPointer }
+
+  var statistics: ImportStatistics {
+    var statistics = ownStatistics
+    statistics.merge(merger.samples.statistics)
+    return statistics
   }
+
+  mutating func otherEvents() -> (counts: [StringID: UInt64], total: UInt64) { merger.samples.otherEvents() }
 
   /// The kernel's counters of lost samples, which newer kernels keep, count the same losses as the records between the
   /// samples and those behind the last one too.
   private mutating func countLosses() {
-    if lostSamples > lost { statistics.count(.lostEvents, lostSamples - lost) }
+    if lostSamples > lost { ownStatistics.count(.lostEvents, lostSamples - lost) }
   }
 
   // MARK: - Records
 
   private mutating func step() throws(TraceError) {
     if compressed.hasWork { return stepCompressed() }
-    let view = try window.view(at: offset, wanted: 1 << 16)
+    if offset > end {
+      offset = end
+      countCut("a part of what belongs to the last record")
+    }
+    let view = try window.view(at: offset, wanted: ReadAheadWindow.wantedLimit)
     let available = Int(min(UInt64(view.count), end - min(offset, end)))
     guard available >= Self.headerBytes, let base = view.baseAddress else {
       if available > 0 { countCut("\(available) bytes of a record") }
@@ -107,7 +118,7 @@ struct PerfDataReader: ~Copyable {
     let used = consume(base, available, isPacked: false)
     offset += UInt64(used)
     if isDamaged { return try recover() }
-    if used == 0, !sorter.isReleasing {
+    if used == 0, !merger.isReleasing {
       countCut("a record of \(base.load16(6, swapped: isSwapped)) bytes, of which \(available) are there")
       isAtEnd = true
     }
@@ -117,24 +128,42 @@ struct PerfDataReader: ~Copyable {
     let pending = compressed.pending
     isDamaged = false
     if let base = pending.baseAddress, pending.count >= Self.headerBytes {
-      compressed.consume(consume(base, pending.count, isPacked: true))
+      merger.beginBlock()
+      let used = consume(base, pending.count, isPacked: true)
+      merger.endBlock(UnsafeRawBufferPointer(rebasing: pending[..<used]), at: compressed.position)
+      compressed.consume(used)
     }
-    if sorter.isReleasing { return }
+    if merger.isReleasing { return }
     let trouble = isDamaged ? "a record that can't be, in a compressed record" : compressed.advance()
     if let trouble {
-      statistics.count(.malformedLines, at: .byteOffset(compressed.position), text: trouble)
+      ownStatistics.count(.malformedLines, at: .byteOffset(compressed.position), text: trouble)
       compressed.stop()
     }
   }
 
   private mutating func countCut(_ text: String) {
-    if statistics[.truncatedEnd] == 0 { statistics.count(.truncatedEnd, at: .byteOffset(offset), text: text) }
+    if ownStatistics[.truncatedEnd] == 0 { ownStatistics.count(.truncatedEnd, at: .byteOffset(offset), text: text) }
   }
 
-  /// Reads whole records until there are no more, or rows are let go; returns how many bytes they take.
+  /// Looks through whole records until there are no more, or rows are let go; returns how many bytes they take.
   private mutating func consume(_ base: UnsafeRawPointer, _ count: Int, isPacked: Bool) -> Int {
-    let swapped = isSwapped
+    isSwapped
+      ? consume(base, count, isPacked: isPacked, swapped: true)
+      : consume(base, count, isPacked: isPacked, swapped: false)
+  }
+
+  @inline(__always)
+  private mutating func consume(_ base: UnsafeRawPointer, _ count: Int, isPacked: Bool, swapped: Bool) -> Int {
+    // Where runs are: in the file, or in the block that these bytes become.
+    let origin = isPacked ? 0 : Int(clamping: offset)
+    var run = SampleRun.Extent()
+    var number: UInt64 = 0
     var at = 0
+    defer {
+      merger.add(&run)
+      records &+= number
+      merger.limit()
+    }
     while count - at >= Self.headerBytes {
       let record = base + at
       let type = record.load32(0, swapped: swapped)
@@ -145,112 +174,60 @@ struct PerfDataReader: ~Copyable {
         return at
       }
       guard at + size <= count else { return at }
-      let position = isPacked ? compressed.position : offset + UInt64(at)
+      number &+= 1
       if type == PerfRecordType.sample {
-        sample(record, size, position)
-        records &+= 1
-        at += size
-        if sorter.isOverfull { sorter.releaseHalf() }
-      } else {
-        let attached = rare(type, record, size, room: count - at, position, isPacked: isPacked)
-        guard attached >= 0 else { return at }
-        records &+= 1
-        // What follows a record may be longer than what is in memory.
-        if isPacked || UInt64(attached) <= UInt64(count - at - size) {
-          at += size + min(attached, count - at - size)
-        } else {
-          return at + size + attached
+        if !note(record, size, origin + at, &run, swapped: swapped) {
+          merger.add(&run)
+          countStray(size, isPacked ? compressed.position : offset + UInt64(at))
         }
-        if compressed.hasWork, !isPacked { return at }
+        at += size
+        continue
       }
-      if sorter.isReleasing { return at }
+      if PerfRecordType.endsRun(type) { merger.add(&run) }
+      let position = isPacked ? compressed.position : offset + UInt64(at)
+      let attached = rare(type, record, size, room: count - at, position, isPacked: isPacked)
+      guard attached >= 0 else {
+        number &-= 1
+        return at
+      }
+      // What follows a record may be longer than what is in memory.
+      if isPacked || UInt64(attached) <= UInt64(count - at - size) {
+        at += size + min(attached, count - at - size)
+      } else {
+        return at + size + attached
+      }
+      if merger.isReleasing || compressed.hasWork && !isPacked { return at }
     }
     return at
   }
 
+  /// Adds a sample to a run, or to a new one if it does not belong behind the last; `false` if it can't be read.
   @inline(__always)
-  private mutating func sample(_ record: UnsafeRawPointer, _ size: Int, _ position: UInt64) {
-    let swapped = isSwapped
-    var index = 0
-    if events.layouts.count != 1 {
-      index = layout(record, size)
-      if index < 0 { return countMalformed(position, "a sample of an event that no attribute describes") }
+  private mutating func note(
+    _ record: UnsafeRawPointer, _ size: Int, _ start: Int, _ run: inout SampleRun.Extent,
+    swapped: Bool
+  ) -> Bool {
+    guard let layout = layouts.layout(of: record, size) else { return false }
+    guard layout.pointee.holdsEvent else {
+      merger.samples.countOther()
+      return true
     }
-    let layout = events.layouts[index]
-    guard layout.variable <= size else { return countMalformed(position, "a sample of \(size) bytes") }
-    if !layout.isTracepoint || !layout.hasRaw { return countOtherSample() }
-    let time = layout.time < 0 ? 0 : record.load64(layout.time, swapped: swapped)
-    let cpu = layout.cpu < 0 ? 0 : record.load32(layout.cpu, swapped: swapped)
-    var at = layout.variable
-    if layout.hasRead {
-      guard let bytes = layout.readBytes(record, at, size, swapped: swapped), bytes <= size - at else {
-        return countMalformed(position, "a sample of \(size) bytes")
-      }
-      at += bytes
+    let time = layout.pointee.time(record, swapped: swapped)
+    let cpu = layout.pointee.cpu(record, swapped: swapped)
+    if !run.extend(start, start + size, time: time, cpu: cpu) {
+      merger.add(&run)
+      run.begin(start, start + size, time: time, cpu: cpu)
     }
-    var chain = at
-    var chainCount = 0
-    if layout.hasCallChain {
-      guard at + 8 <= size else { return countMalformed(position, "a sample of \(size) bytes") }
-      let said = record.load64(at, swapped: swapped)
-      guard said <= UInt64(size - at - 8) / 8 else {
-        return countMalformed(position, "a call chain of \(said) entries in \(size) bytes")
-      }
-      chain = at + 8
-      chainCount = Int(said)
-      at = chain + 8 * chainCount
-    }
-    guard at + 4 <= size else { return countMalformed(position, "a sample of \(size) bytes") }
-    let rawCount = Int(record.load32(at, swapped: swapped))
-    guard rawCount <= size - at - 4 else {
-      return countMalformed(position, "an event of \(rawCount) bytes in \(size) bytes")
-    }
-    if !hasFormats { prepareDecoder() }
-    sorter.reserveRow()
-    let row = sorter.rows.count
-    switch decoder.decode(
-      record + at + 4, count: rawCount, time: time, cpu: UInt16(truncatingIfNeeded: cpu), position: position,
-      into: &sorter.rows)
-    {
-    case .event:
-      if sorter.rows.address[row] >> 32 != 0, !sorter.rows.kind[row].isPageEvent { sawLongPointer = true }
-      if chainCount > 0 { sorter.rows.stack[row] = chains.stack(record + chain, chainCount, swapped: swapped) }
-    case .other, .stack, .strayStack: break
-    case .malformed: countMalformed(position, decoder.describe(record + at + 4, count: rawCount))
-    }
-  }
-
-  @inline(__always)
-  private mutating func layout(_ record: UnsafeRawPointer, _ size: Int) -> Int {
-    let offset = events.identifierOffset
-    guard offset >= 0, offset + 8 <= size else { return -1 }
-    let id = record.load64(offset, swapped: isSwapped)
-    if let known = layouts.value(id) { return Int(known) }
-    return newLayout(id)
+    return true
   }
 
   @inline(never)
-  private mutating func newLayout(_ id: UInt64) -> Int {
-    guard let index = events.layout(of: id) else { return -1 }
-    layouts.insert(id, UInt32(index))
-    return index
+  private mutating func countStray(_ size: Int, _ position: UInt64) {
+    let isDescribed = layouts.events.layouts.count == 1
+    ownStatistics.count(
+      .malformedLines, at: .byteOffset(position),
+      text: isDescribed ? "a sample of \(size) bytes" : "a sample of an event that no attribute describes")
   }
-
-  @inline(never)
-  private mutating func prepareDecoder() {
-    hasFormats = true
-    let catalogue = events.catalogue ?? EventCatalogue()
-    decoder = RecordDecoder(catalogue, strings: strings, stacks: stacks)
-    chains.symbols = catalogue.symbols
-  }
-
-  @inline(never)
-  private mutating func countMalformed(_ position: UInt64, _ text: String) {
-    statistics.count(.malformedLines, at: .byteOffset(position), text: text)
-  }
-
-  @inline(never)
-  private mutating func countOtherSample() { decoder.otherEvents.count(strings.intern("sample without an event")) }
 }
 
 // Records that are no samples.
@@ -269,17 +246,16 @@ extension PerfDataReader {
     case PerfRecordType.lost where size >= 24:
       let count = record.load64(16, swapped: swapped)
       lost &+= count
-      statistics.count(.lostEvents, count, at: .byteOffset(position), text: "perf lost \(count) events here")
+      ownStatistics.count(.lostEvents, count, at: .byteOffset(position), text: "perf lost \(count) events here")
     case PerfRecordType.lostSamples where size >= 16:
       // PERF_RECORD_MISC_LOST_SAMPLES_BPF: left out by a filter, not lost.
       if record.load16(4, swapped: swapped) & 1 << 15 == 0 { lostSamples &+= record.load64(8, swapped: swapped) }
     case PerfRecordType.finishedRound:
-      sorter.finishRound()
+      merger.finishRound()
     case PerfRecordType.headerAttribute: addAttribute(record, size)
     case PerfRecordType.headerFeature where size >= 16:
-      events.addFeature(
-        record.load64(8, swapped: swapped), UnsafeRawBufferPointer(start: record + 16, count: size - 16),
-        swapped: swapped)
+      layouts.addFeature(
+        record.load64(8, swapped: swapped), UnsafeRawBufferPointer(start: record + 16, count: size - 16))
     case PerfRecordType.headerTracingData where size >= 12 && !isPacked: return addTracingData(record, size, position)
     case PerfRecordType.auxiliaryTrace where size >= 16 && !isPacked:
       return Int(clamping: min(record.load64(8, swapped: swapped), bytes.count))
@@ -313,7 +289,7 @@ extension PerfDataReader {
     var count = 0
     while count < min(size - 16, 16), text[count] != 0 { count += 1 }
     var time: UInt64 = 0
-    if let layout = events.layouts.first, layout.trailerTime >= 0, size >= 16 + layout.trailerBytes {
+    if let layout = layouts.events.layouts.first, layout.trailerTime >= 0, size >= 16 + layout.trailerBytes {
       time = record.load64(size - layout.trailerBytes + layout.trailerTime, swapped: isSwapped)
     }
     tasks.rename(task, strings.intern(text, count: count), time: time)
@@ -333,7 +309,7 @@ extension PerfDataReader {
       ids.append(record.load64(at, swapped: isSwapped))
       at += 8
     }
-    events.add(attribute, ids: ids)
+    layouts.add(attribute, ids: ids)
   }
 
   /// `PERF_RECORD_HEADER_TRACING_DATA` of a pipe: the size of what follows.
@@ -346,12 +322,11 @@ extension PerfDataReader {
     defer { buffer.deallocate() }
     do throws(TraceError) {
       let got = try bytes.read(at: place, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<room]))
-      events.addFeature(
-        PerfFeature.tracingData, UnsafeRawBufferPointer(rebasing: buffer[..<got]), swapped: isSwapped)
+      layouts.addFeature(PerfFeature.tracingData, UnsafeRawBufferPointer(rebasing: buffer[..<got]))
     } catch {
       // The records behind can't be read either, which is said then.
     }
-    return (room + 7) / 8 * 8
+    return (Int(count) + 7) / 8 * 8
   }
 
   /// Goes on behind damage, where a few records in a row look right; records begin at multiples of eight bytes.
@@ -360,7 +335,7 @@ extension PerfDataReader {
     let swapped = isSwapped
     offset += 8
     search: while offset < end {
-      let view = try window.view(at: offset, wanted: 1 << 16)
+      let view = try window.view(at: offset, wanted: ReadAheadWindow.wantedLimit)
       let available = Int(min(UInt64(view.count), end - offset))
       guard available >= Self.headerBytes, let base = view.baseAddress else { break }
       var at = 0
@@ -380,7 +355,7 @@ extension PerfDataReader {
       offset += UInt64(at)
     }
     offset = min(offset, end)
-    statistics.count(
+    ownStatistics.count(
       .malformedLines, at: .byteOffset(start), text: "no record of perf; \(offset - start) bytes are left out")
   }
 

@@ -14,28 +14,59 @@ public final class PerfDataSource: TraceSource {
 
   private let bytes: SeekableBytes
   private let isPipe: Bool
+  // Where the formats are from if the file has lost its own.
+  private let formatsPath: String?
   private var reader: PerfDataReader
   private var survey = BatchSurvey(positions: .byteOffset)
   private var pendingError: TraceError?
   private var isAtEnd = false
 
-  init(_ bytes: SeekableBytes, summary: InputSummary) throws(TraceError) {
-    let header = try PerfHeader(bytes, name: summary.name)
+  /// Opens a file or pipe; `directory` is where the formats of a file are looked for that has lost its own. With
+  /// `readsAhead` a thread of its own reads the bytes.
+  ///
+  /// Throws `.damagedStructure` for a header that can't be and for a file without formats, `.cannotRead`.
+  init(
+    _ bytes: SeekableBytes, summary: InputSummary, directory: String? = nil, readsAhead: Bool = false
+  ) throws(TraceError) {
+    var header = try PerfHeader(bytes, name: summary.name)
+    var found: String?
     // perf writes the formats of a file at its end; without them records are only numbers.
     if !header.isPipe, header.events.catalogue == nil {
-      throw TraceError(
-        .damagedStructure, input: summary.name, at: .byteOffset(bytes.count),
-        found: "the end of a perf.data file before its event formats, which stand behind the samples",
-        expected: "formats from byte \(header.data.offset &+ header.data.size) on",
-        remedy: "Was `perf record` killed, or the file cut off? Formats come first in what `perf record -o -` writes.")
+      found = try Self.findFormats(for: &header, directory)
+      if found == nil { throw Self.lacksFormats(bytes, header, summary.name) }
     }
     self.bytes = bytes
     self.summary = summary
     strings = StringInterner()
     stacks = StackTable()
     isPipe = header.isPipe
-    reader = PerfDataReader(bytes, header, strings: strings, stacks: stacks)
+    reader = PerfDataReader(bytes, header, strings: strings, stacks: stacks, readsAhead: readsAhead)
+    formatsPath = found
     pendingError = bytes.damage
+  }
+
+  /// Takes the formats beside the file if they have events of the recording; returns where they are.
+  private static func findFormats(for header: inout PerfHeader, _ directory: String?) throws(TraceError) -> String? {
+    guard let directory, let found = try FormatFolder.catalogue(in: directory) else { return nil }
+    var catalogue = found.catalogue
+    let isKnown = header.events.tracepoints.contains { id in
+      UInt16(exactly: id).map { catalogue.name(of: $0) != nil } ?? false
+    }
+    guard isKnown else { return nil }
+    catalogue.byteOrder = header.byteOrder
+    header.events.catalogue = catalogue
+    return found.path
+  }
+
+  private static func lacksFormats(_ bytes: SeekableBytes, _ header: PerfHeader, _ name: String) -> TraceError {
+    TraceError(
+      .damagedStructure, input: name, at: .byteOffset(bytes.count),
+      found: "the end of a perf.data file before its event formats, which stand behind the samples",
+      expected: "formats from byte \(header.data.offset &+ header.data.size) on, or beside the file in a folder "
+        + "`formats` or `events`",
+      remedy: "If `perf record` was killed or the file cut off: on the recorded machine, under the same kernel, copy "
+        + "/sys/kernel/tracing/events into the file's directory (as root: cp -r). Formats come first in what "
+        + "`perf record -o -` writes.")
   }
 
   public var progress: InputProgress {
@@ -70,6 +101,11 @@ public final class PerfDataSource: TraceSource {
     statistics.otherEvents = others.counts
     statistics[.unknownEvents] = others.total
     statistics[.internedOverflow] = UInt64(strings.overflowed + stacks.overflowed)
+    if let formatsPath {
+      statistics.count(
+        .truncatedEnd, at: .byteOffset(bytes.count),
+        text: "the file ends before its event formats; those in \(formatsPath) are used")
+    }
     if let offset = bytes.truncatedAt {
       statistics.count(
         .truncatedEnd, at: .byteOffset(offset), text: "the \(summary.compression.rawValue) stream ends inside a frame")

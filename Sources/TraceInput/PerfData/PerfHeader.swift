@@ -85,7 +85,10 @@ struct PerfHeader {
       identifiersLeft -= count
       let ids = Self.numbers(try Self.read(bytes, at: place[0], count: Int(count) * 8), isSwapped)
       let attribute = entry.withUnsafeBytes { PerfAttribute($0, swapped: isSwapped, byteOrder: byteOrder) }
-      if let attribute { events.add(attribute, ids: ids) }
+      guard let attribute else { continue }
+      events.add(attribute, ids: ids)
+      let event = entry.withUnsafeBytes { PerfAttribute.configuration($0, swapped: isSwapped) }
+      if attribute.isTracepoint, let event { events.tracepoints.insert(event) }
     }
   }
 
@@ -116,6 +119,8 @@ struct PerfEvents {
   private var layoutOfID: [UInt64: Int] = [:]
   /// Where the identifier is in every sample, if layouts differ; −1 if it can't be told.
   private(set) var identifierOffset = -1
+  /// The numbers of the tracepoints that a file's header names.
+  var tracepoints: Set<UInt64> = []
   var catalogue: EventCatalogue?
   var kernelRelease: String?
   var cpuCount: Int?

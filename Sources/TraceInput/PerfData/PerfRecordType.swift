@@ -15,6 +15,14 @@ enum PerfRecordType {
   static let compressed2: UInt32 = 83
   /// Numbers from here on are none that a version of perf writes: the record is damaged.
   static let limit: UInt32 = 256
+
+  /// Whether a record has something behind it that is no record, or changes what samples mean or which may leave.
+  static func endsRun(_ type: UInt32) -> Bool {
+    switch type {
+    case headerAttribute, headerTracingData, finishedRound, auxiliaryTrace, compressed, compressed2: true
+    default: false
+    }
+  }
 }
 
 /// The features of a header that are read (tools/perf/util/header.h).

@@ -62,8 +62,29 @@ struct PerfDataWriter {
     return form == .pipe || form == .packedPipe ? pipe(data) : file(data)
   }
 
+  /// Events in rounds, as they are given; packed records have the rounds' ends between them.
+  func write(rounds: [[Event]], of trace: ReadTrace, _ form: Form) -> [UInt8] {
+    let end = Self.record(PerfRecordType.finishedRound, [])
+    let isPacked = form == .packedFile || form == .packedPipe
+    var stream = PackedStream()
+    var data: [UInt8] = []
+    for round in rounds {
+      let samples = round.flatMap { sample($0, trace) }
+      if isPacked {
+        let packed = stream.pack(samples)
+        for start in stride(from: 0, to: packed.count, by: 777) {
+          data += Self.record(PerfRecordType.compressed, Array(packed[start..<min(start + 777, packed.count)]))
+        }
+      } else {
+        data += samples
+      }
+      data += end
+    }
+    return form == .pipe || form == .packedPipe ? pipe(data) : file(data)
+  }
+
   private func file(_ data: [UInt8]) -> [UInt8] {
-    let attribute = Self.attribute + Self.bytes(0) + Self.bytes(0)
+    let attribute = attribute + Self.bytes(0) + Self.bytes(0)
     let start = 104 + attribute.count
     var file = PerfHeader.magic
     for number in [104, attribute.count, 104, attribute.count, start, data.count, 0, 0, 1 << 1, 0, 0, 0] {
@@ -81,7 +102,7 @@ struct PerfDataWriter {
     let padding = [UInt8](repeating: 0, count: (8 - tracingData.count % 8) % 8)
     var pipe = PerfHeader.magic
     pipe += Self.bytes(16)
-    pipe += Self.record(PerfRecordType.headerAttribute, Self.attribute)
+    pipe += Self.record(PerfRecordType.headerAttribute, attribute)
     pipe += Self.record(PerfRecordType.headerTracingData, Self.bytes(UInt64(tracingData.count + padding.count)))
     pipe += tracingData
     pipe += padding
@@ -90,9 +111,18 @@ struct PerfDataWriter {
   }
 
   /// A tracepoint's attribute: type 2, 96 bytes, with `sample_id_all`.
-  private static var attribute: [UInt8] {
-    let numbers: [UInt64] = [2 | 96 << 32, 0, 1, sampleType, 0, 1 << 18, 0, 0, 0, 0, 0, 0]
-    return numbers.flatMap { bytes($0) }
+  private var attribute: [UInt8] {
+    let event = UInt64(formats["kmalloc"]?.id ?? 0)
+    let numbers: [UInt64] = [2 | 96 << 32, event, 1, Self.sampleType, 0, 1 << 18, 0, 0, 0, 0, 0, 0]
+    return numbers.flatMap { Self.bytes($0) }
+  }
+
+  /// The text of an event's format.
+  func formatText(of event: String) -> [UInt8]? {
+    let head = Array("name: \(event)\nID: ".utf8)
+    // Its length stands before it.
+    let start = (8..<tracingData.count - head.count).first { tracingData[$0...].starts(with: head) }
+    return start.map { Array(tracingData[$0..<$0 + Self.number(tracingData, $0 - 8)]) }
   }
 
   private static func bytes(_ number: UInt64) -> [UInt8] { RecordWriter.number(number, size: 8, .little) }
@@ -141,5 +171,27 @@ struct PerfDataWriter {
     body += Self.bytes(event.time) + Self.bytes(UInt64(event.cpu)) + Self.bytes(1)
     body += RecordWriter.number(UInt64(content.count), size: 4, .little) + content
     return Self.record(PerfRecordType.sample, body)
+  }
+}
+
+/// One zstd stream through a whole file, flushed at each round as perf does it.
+private struct PackedStream: ~Copyable {
+  private let encoder = ZSTD_createCCtx()
+
+  deinit { ZSTD_freeCCtx(encoder) }
+
+  mutating func pack(_ bytes: [UInt8]) -> [UInt8] {
+    var packed = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count) + 1024)
+    let room = packed.count
+    var used = 0
+    bytes.withUnsafeBytes { source in
+      packed.withUnsafeMutableBytes { target in
+        var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+        var output = ZSTD_outBuffer(dst: target.baseAddress, size: room, pos: 0)
+        while ZSTD_compressStream2(encoder, &output, &input, ZSTD_e_flush) > 0 {}
+        used = output.pos
+      }
+    }
+    return Array(packed[..<used])
   }
 }
