@@ -28,12 +28,33 @@ struct ReplayCommand: ToolCommand {
   @Option(name: .long, help: "The allocator to model.")
   var allocator: AllocatorOption = .slub
 
-  func validate() throws { try output.require([.text, .json, .markdown], command: "replay") }
+  @Flag(
+    name: .long,
+    help: ArgumentHelp(
+      "Run the trace's own allocator also from the slabs that had room when the trace began.",
+      discussion: """
+        The marker table then has a column of how many slab pages it took since then, left alone, to hold against what \
+        the trace shows.
+        """))
+  var alone = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Memory nodes of the machine; its CPUs are divided evenly among them, in order (default: 1).", valueName: "n"))
+  var nodes: Int?
+
+  func validate() throws {
+    try output.require([.text, .json, .markdown], command: "replay")
+    try ReplayPasses.check(nodes: nodes)
+  }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "replay", input: input.trace, in: environment)
-    let passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
+    var passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
+    passes.runsAlone = alone
+    passes.nodes = nodes ?? 1
     var pages = try PagePredictionPass(
       snapshots, before: try snapshots.readBefore(), after: try snapshots.readAfter())
     let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)

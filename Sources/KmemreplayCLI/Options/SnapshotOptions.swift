@@ -40,7 +40,8 @@ struct SnapshotOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "When --before was taken, if not at the beginning: written as for --from. For --pages model.", valueName: "when"))
+      "When --before was taken, if not at the beginning: written as for --from. For what it says about lists.",
+      valueName: "when"))
   var beforeAt: TimeWindow.Bound?
 
   @Option(
@@ -52,9 +53,8 @@ struct SnapshotOptions: ParsableArguments {
   func validate() throws {
     if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
     if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
-    if pages == .traced, beforeAt != nil || afterAt != nil {
-      throw ValidationError("--before-at and --after-at are for --pages model.")
-    }
+    if beforeAt != nil, before == nil { throw ValidationError("--before-at is the time of --before; give --before.") }
+    if pages == .traced, afterAt != nil { throw ValidationError("--after-at is for --pages model.") }
   }
 
   func readBefore() throws -> Snapshot? { try before.map { try Self.read($0, beforeLabel) } }
