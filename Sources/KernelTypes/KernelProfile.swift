@@ -8,6 +8,8 @@ public struct KernelProfile: Sendable, Hashable, Codable {
   public var pageSize: Int
   /// The number of CPUs that allocators size themselves for.
   public var cpuCount: Int
+  /// The memory node of each CPU; empty where there is one node.
+  public var nodeOfCPU: [Int] = []
   /// Bytes in a cache line.
   public var cacheLineBytes: Int
   public var kmalloc: KmallocPolicy
@@ -36,6 +38,17 @@ public struct KernelProfile: Sendable, Hashable, Codable {
     virtualMemory = VirtualMemorySettings(kernel: kernel)
   }
 
+  /// The number of memory nodes with CPUs.
+  public var nodeCount: Int { (nodeOfCPU.indices.map { node(ofCPU: $0) }.max() ?? 0) + 1 }
+
+  /// The memory node of a CPU.
+  public func node(ofCPU cpu: Int) -> Int {
+    nodeOfCPU.indices.contains(cpu) ? min(max(nodeOfCPU[cpu], 0), Self.nodeLimit - 1) : 0
+  }
+
+  // No kernel has more (`MAX_NUMNODES`).
+  private static let nodeLimit = 1024
+
   /// Takes over the settings of `/proc/sys/vm`, and what in the policies follows from them.
   public mutating func use(_ settings: VirtualMemorySettings) {
     virtualMemory = settings
@@ -48,7 +61,7 @@ public struct KernelProfile: Sendable, Hashable, Codable {
 extension KernelProfile {
   private enum CodingKeys: CodingKey {
     case kernel, architecture, pageSize, cpuCount, cacheLineBytes, kmalloc, slub, slab, slob, pageAllocator
-    case virtualMemory
+    case virtualMemory, nodeOfCPU
   }
 
   public init(from decoder: any Decoder) throws {
@@ -63,6 +76,7 @@ extension KernelProfile {
     slab = try container.decode(SLABPolicy.self, forKey: .slab)
     slob = try container.decode(SLOBPolicy.self, forKey: .slob)
     pageAllocator = try container.decode(PageAllocatorPolicy.self, forKey: .pageAllocator)
+    nodeOfCPU = try container.decodeIfPresent([Int].self, forKey: .nodeOfCPU) ?? []
     let settings = try container.decodeIfPresent(VirtualMemorySettings.self, forKey: .virtualMemory)
     virtualMemory = settings ?? VirtualMemorySettings(kernel: kernel)
   }
@@ -79,6 +93,7 @@ extension KernelProfile {
     try container.encode(slab, forKey: .slab)
     try container.encode(slob, forKey: .slob)
     try container.encode(pageAllocator, forKey: .pageAllocator)
+    if !nodeOfCPU.isEmpty { try container.encode(nodeOfCPU, forKey: .nodeOfCPU) }
     if virtualMemory != VirtualMemorySettings(kernel: kernel) {
       try container.encode(virtualMemory, forKey: .virtualMemory)
     }

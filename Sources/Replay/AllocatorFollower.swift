@@ -12,6 +12,8 @@ protocol AllocatorFollower: ~Copyable {
   /// Changes of slab pages since the first event: by the model's own decisions, and by what the trace shows.
   var predictedPages: Int64 { get }
   var observedPages: Int64 { get }
+  /// A snapshot taken at this moment tells more than the trace does. Returns whether grades count from here on.
+  mutating func begin(with start: AllocatorStart, _ pages: inout PageClassifier) -> Bool
   mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier)
   /// Where several caches are served from one place, the page may say which.
   func servingCache(_ slab: Int32, _ cache: Int) -> Int
@@ -23,6 +25,8 @@ protocol AllocatorFollower: ~Copyable {
     _ pages: inout PageClassifier)
   mutating func pageTaken(frame: UInt64, stale: Int32, _ pages: inout PageClassifier)
   mutating func pageGivenBack(frame: UInt64, cpu: Int, time: UInt64, _ pages: inout PageClassifier)
+  /// The block just taken became a slab of `cache` for requests without an event.
+  mutating func growUnseen(_ claim: PageClassifier.Claim, cache: Int, cpu: Int, _ pages: inout PageClassifier)
   /// When `advance(to:)` has something to do, in nanoseconds of the trace's clock.
   var nextDue: UInt64 { get }
   mutating func advance(to time: UInt64, _ pages: inout PageClassifier)
@@ -32,6 +36,8 @@ protocol AllocatorFollower: ~Copyable {
 
 extension AllocatorFollower where Self: ~Copyable {
   func servingCache(_ slab: Int32, _ cache: Int) -> Int { cache }
+  mutating func begin(with start: AllocatorStart, _ pages: inout PageClassifier) -> Bool { false }
+  mutating func growUnseen(_ claim: PageClassifier.Claim, cache: Int, cpu: Int, _ pages: inout PageClassifier) {}
   var nextDue: UInt64 { .max }
   mutating func note(time: UInt64) {}
   mutating func advance(to time: UInt64, _ pages: inout PageClassifier) {}

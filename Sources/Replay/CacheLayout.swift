@@ -60,7 +60,7 @@ struct CacheLayout: Sendable {
   ) -> CacheDescription {
     let requested = min(max(requested, 1), allocated)
     let alignment = known.map { max($0, 8) } ?? alignment(requested, allocated)
-    let keeps = keepsContents ?? self.keepsContents(requested, allocated, alignment)
+    let keeps = keepsContents ?? self.keepsContents(name, requested, allocated, alignment)
     var slot = allocated
     var leftPadding = 0
     if allocator == .slub { leftPadding = SLUBObjectLayout.leftPadding(alignment: alignment, profile: profile) }
@@ -99,8 +99,18 @@ struct CacheLayout: Sendable {
     return 8
   }
 
+  // SLAB's sizes don't tell. These have a constructor or are used under RCU in Linux 6.1.
+  private static let cachesWithContents: Set<String> = [
+    "anon_vma", "bdev_cache", "btrfs_inode", "ceph_inode_info", "cifs_inode_cache", "ext2_inode_cache",
+    "ext4_inode_cache", "f2fs_inode_cache", "fat_inode_cache", "fuse_inode", "hugetlbfs_inode_cache", "inode_cache",
+    "isofs_inode_cache", "mqueue_inode_cache", "nfs_inode_cache", "ovl_inode", "proc_inode_cache", "radix_tree_node",
+    "request_sock_TCP", "request_sock_TCPv6", "rpc_inode_cache", "shmem_inode_cache", "sighand_cache",
+    "sock_inode_cache", "squashfs_inode_cache", "TCP", "TCPv6", "tw_sock_TCP", "tw_sock_TCPv6",
+    "v9fs_inode_cache", "xfs_inode",
+  ]
+
   /// SLUB and SLOB need more than the object where nothing may be stored in it while it is free.
-  private func keepsContents(_ requested: Int, _ allocated: Int, _ alignment: Int) -> Bool {
+  private func keepsContents(_ name: String, _ requested: Int, _ allocated: Int, _ alignment: Int) -> Bool {
     switch traced {
     case .slub?:
       if tracedProfile.slub.debugFlags.isEmpty {
@@ -110,7 +120,8 @@ struct CacheLayout: Sendable {
           && slub(requested, alignment, true, tracedProfile) == allocated
       }
     case .slob?: allocated - roundUp(requested, slob.unitBytes) == slob.rcuBytes
-    case .slab?, nil: false
+    case .slab?: Self.cachesWithContents.contains(name)
+    case nil: false
     }
   }
 

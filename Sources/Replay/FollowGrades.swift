@@ -49,6 +49,14 @@ public struct FollowGrades: Sendable {
 }
 
 extension FollowGrades {
+  /// Starts counting anew.
+  mutating func forget() {
+    for index in caches.indices { caches[index] = CacheGrades() }
+    allocatedBytes = Grade()
+    freesOfUnknown = 0
+    objectsOnUnknownPages = 0
+  }
+
   /// Takes off the counts of an earlier moment of the same replay.
   mutating func subtract(_ earlier: FollowGrades) {
     allocatedBytes.subtract(earlier.allocatedBytes)

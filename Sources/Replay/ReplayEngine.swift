@@ -16,6 +16,8 @@ public struct ReplaySetup: Sendable {
   public var ownCaches: [StringID: Int] = [:]
   /// Whether the model is also led along the trace and graded: the trace must be the same allocator's.
   public var isFollowing: Bool
+  /// Whether the model, if it is led along the trace, also runs alone from the start that the trace shows.
+  public var runsAlone = false
 
   /// `profile` is the traced kernel's; its kmalloc classes are turned into the modelled allocator's.
   public init(
@@ -79,6 +81,7 @@ public struct ReplayEngine: ~Copyable {
 
 /// A replay whose model is known only to itself: asked once a batch, never once an event.
 private protocol ReplayDriver: AnyObject {
+  func begin(with start: AllocatorStart)
   func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool)
   func finish() -> ReplayOutcome
 }
@@ -107,6 +110,8 @@ private final class SLUBDriver: ReplayDriver {
 
   init(_ run: consuming ReplayRun<SLUB, SlabFollower>) { self.run = run }
 
+  func begin(with start: AllocatorStart) { run.begin(with: start) }
+
   func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
     run.consume(batch, rows: rows, isInside: isInside)
   }
@@ -119,6 +124,8 @@ private final class SLABDriver: ReplayDriver {
 
   init(_ run: consuming ReplayRun<SLAB, SLABFollower>) { self.run = run }
 
+  func begin(with start: AllocatorStart) { run.begin(with: start) }
+
   func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
     run.consume(batch, rows: rows, isInside: isInside)
   }
@@ -130,6 +137,8 @@ private final class SLOBDriver: ReplayDriver {
   private var run: ReplayRun<SLOB, SLOBFollower>
 
   init(_ run: consuming ReplayRun<SLOB, SLOBFollower>) { self.run = run }
+
+  func begin(with start: AllocatorStart) { run.begin(with: start) }
 
   func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
     run.consume(batch, rows: rows, isInside: isInside)
@@ -151,6 +160,11 @@ public struct ReplayFleet: ~Copyable {
     for setup in setups {
       drivers.append(makeDriver(setup, survey: survey, strings: strings, batchCapacity: batchCapacity))
     }
+  }
+
+  /// Tells what a snapshot, taken at this moment of the trace, says about the traced kernel's allocator.
+  public mutating func begin(with start: AllocatorStart) {
+    for driver in drivers { driver.begin(with: start) }
   }
 
   /// Replays the rows of a batch that lie before or inside the window.

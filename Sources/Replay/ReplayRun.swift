@@ -13,11 +13,18 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
   let isFollowing: Bool
   let cpuLimit: Int
   var follower: Follower
+  // The same model left alone from the start that the trace shows.
+  let lone: LoneReplay<Model>?
+  let runsAlone: Bool
   let caches: UnsafeMutablePointer<Int32>
   let batchCapacity: Int
 
   // The caches that the follower has.
   private var followedCaches = 0
+  private var loneCaches = 0
+  // Slabs that the kernel took for requests without an event, the next one first.
+  private let silentGrowths: [(ordinal: UInt64, identity: CacheEvidence.Identity)]
+  private var nextSilentGrowth = 0
   private(set) var firstTime: UInt64?
   var lastTime: UInt64 = 0
   var marks: [ReplayMoment] = []
@@ -48,12 +55,21 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     replay = SlabReplay(
       profile: profile, pages: PageSupply(profile: profile, free: survey.framesFreeAtStart(), strings: strings))
     follower = Follower(profile: profile, pageOffset: offset ?? 0, survey: survey)
+    silentGrowths = following ? survey.silentGrowths.map { ($0.ordinal, survey.identity(node: $0.node)) } : []
+    runsAlone = setup.runsAlone && following && offset != nil
+    lone = setup.runsAlone && following && offset != nil ? LoneReplay(profile: profile, survey: survey) : nil
     caches = .allocate(capacity: batchCapacity)
     caches.initialize(repeating: 0, count: batchCapacity)
     self.batchCapacity = batchCapacity
   }
 
   deinit { caches.deallocate() }
+
+  /// Puts the follower into the state that a snapshot, taken at this moment, tells.
+  mutating func begin(with start: AllocatorStart) {
+    if isFollowing, follower.begin(with: start, &pages) { baseline?.grades = FollowGrades() }
+    if let offset = pages.pageOffset { lone?.begin(with: start, pageOffset: offset) }
+  }
 
   /// Replays the rows of a batch that lie before or inside the window.
   mutating func consume(_ batch: borrowing EventBatch, rows: Range<Int>, isInside: Bool) {
@@ -69,6 +85,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
       if isFollowing {
         follower.note(time: time)
         if time >= follower.nextDue { follower.advance(to: time, &pages) }
+        if runsAlone { lone?.advance(to: time) }
       }
       switch batch.kind[row] {
       case .kmalloc, .kmallocNode, .kmemCacheAlloc, .kmemCacheAllocNode: allocation(batch, row)
@@ -106,6 +123,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     if isDivided { cache -= CacheDirectory.isDivided }
     if Int(cache) >= replay.cacheCount { replay.addCaches(directory) }
     if isFollowing { follow(batch, row, Int(cache), cpu, claim, isDivided) }
+    if runsAlone { runAlone(address, batch.requestedBytes[row], Int(cache), cpu) }
     replay.allocate(address, requested: batch.requestedBytes[row], cache: cache, cpu: cpu)
   }
 
@@ -127,6 +145,16 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     if isDivided { serving = follower.servingCache(pages.owner(address: batch.address[row]), cache) }
     follower.allocation(
       batch.address[row], requested: batch.requestedBytes[row], cpu: cpu, cache: serving, claim: claim, &pages)
+  }
+
+  @inline(never)
+  private mutating func runAlone(_ address: UInt64, _ requested: UInt64, _ cache: Int, _ cpu: Int) {
+    if cache < 0 { return }
+    if cache >= loneCaches {
+      lone?.addCaches(directory)
+      loneCaches = directory.entries.count
+    }
+    lone?.allocate(address, requested: requested, cache: cache, cpu: cpu)
   }
 
   /// Grades the size that the model says a kmalloc hands out: that of its class or, for large ones, of its block.
@@ -151,6 +179,7 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
     }
     let cpu = min(Int(batch.cpu[row]), cpuLimit &- 1)
     if isFollowing { follower.free(address, name: batch.name[row], cpu: cpu, directory, &pages) }
+    if runsAlone { lone?.free(address, name: batch.name[row], cpu: cpu, directory) }
     replay.free(address, cpu: cpu)
   }
 
@@ -162,7 +191,27 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
       order: order, migrateType: batch.migrateType[row], gfp: batch.gfp[row], cpu: Int(batch.cpu[row]))
     let stale = pages.taken(
       frame: frame, order: order, migrateType: batch.migrateType[row], modelFrame: modelFrame)
-    if isFollowing { follower.pageTaken(frame: frame, stale: stale, &pages) }
+    if isFollowing {
+      follower.pageTaken(frame: frame, stale: stale, &pages)
+      if nextSilentGrowth < silentGrowths.count, silentGrowths[nextSilentGrowth].ordinal <= follower.ordinal {
+        growUnseen(frame, cpu: min(Int(batch.cpu[row]), cpuLimit &- 1))
+      }
+    }
+  }
+
+  /// The block just taken became a slab for requests that the trace doesn't show.
+  @inline(never)
+  private mutating func growUnseen(_ frame: UInt64, cpu: Int) {
+    let growth = silentGrowths[nextSilentGrowth]
+    nextSilentGrowth += 1
+    guard growth.ordinal == follower.ordinal, let offset = pages.pageOffset,
+      let cache = directory.cache(of: growth.identity), cache < followedCaches,
+      let claim = pages.claim(address: (frame &+ offset) << pages.pageShift, use: .slab)
+    else { return }
+    if claim.block.modelFrame != PageClassifier.noFrame {
+      replay.pages.free(frame: claim.block.modelFrame, order: Int(claim.block.order), cpu: cpu)
+    }
+    follower.growUnseen(claim, cache: cache, cpu: cpu, &pages)
   }
 
   private mutating func pageGivenBack(_ batch: borrowing EventBatch, _ row: Int) {
@@ -194,8 +243,11 @@ struct ReplayRun<Model: ReplayedModel & ~Copyable, Follower: AllocatorFollower &
   func moment(_ time: UInt64, text: String) -> ReplayMoment {
     let large = Int64(pages.observedLargePages)
     let followed = FollowedPages(predicted: follower.predictedPages + large, observed: follower.observedPages + large)
+    var alone: Int64?
+    if let change = lone?.change { alone = change + large }
     return ReplayMoment(
       atNanoseconds: elapsed(time), text: text, modelled: replay.figures(), followed: isFollowing ? followed : nil,
+      alone: alone,
       observedSlabPages: pages.pageOffset == nil ? nil : pages.observedSlabPages, freePages: replay.pages.freePages)
   }
 }

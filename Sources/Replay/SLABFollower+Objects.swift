@@ -12,6 +12,7 @@ extension SLABFollower {
     skipTakenUnseen(cache, cpu)
     let prediction = slab.prediction(cache: cache, cpu: cpu)
     let known = isKnown[cache * cpuLimit + cpu]
+    defer { slab.touch(cache: cache, cpu: cpu) }
     if let claim {
       grow(address, cache, cpu, claim, prediction, &pages)
       return
@@ -41,6 +42,10 @@ extension SLABFollower {
       grade(cache, born[Int(id)], false)
       if prediction == nil { grades.caches[cache].slabGrowth.count(false) }
       grades.caches[cache].misses[AddressMiss.allCases.firstIndex(of: miss(object, prediction, cache, cpu)) ?? 0] += 1
+      if prediction == nil, !born[Int(id)], isOut(object), !knowsOthers(cache, cpu) {
+        // Another CPU's array has flushed old objects to the shared one: how many, only the next growth tells.
+        isKnown[cache * cpuLimit + cpu] = false
+      }
     }
     putRight(object, cache, cpu, prediction, &pages)
   }
@@ -75,6 +80,11 @@ extension SLABFollower {
     return .otherSlab
   }
 
+  /// Whether the model knows what the other CPUs' arrays hold.
+  private func knowsOthers(_ cache: Int, _ cpu: Int) -> Bool {
+    (0..<cpuLimit).allSatisfy { $0 == cpu || isKnown[cache * cpuLimit + $0] }
+  }
+
   /// The kernel took a new slab for this request.
   private mutating func grow(
     _ address: UInt64, _ cache: Int, _ cpu: Int, _ claim: PageClassifier.Claim, _ prediction: SlabObject?,
@@ -94,6 +104,7 @@ extension SLABFollower {
       }
     } else {
       // Nothing was predicted yet: what the kernel did is where predictions start from.
+      predictedPages += Int64(Order.pages(order))
       grades.caches[cache].predictedSlabs += 1
     }
     if prediction != nil || !known {
@@ -109,12 +120,12 @@ extension SLABFollower {
     let (index, rest) = (address - base).quotientAndRemainder(dividingBy: UInt64(max(geometry.slotSize, 1)))
     let colour = Int(rest) / geometry.colourBytes
     let isColour = colour < max(geometry.colours, 1)
-    let (wantedColour, wantedCount) = (slab.nextColour(cache: cache), slab.nextFill(cache: cache, cpu: cpu))
+    let (wantedColour, wantedCount) = (slab.nextColour(cache: cache, cpu: cpu), slab.nextFill(cache: cache, cpu: cpu))
     let isRight = prediction == nil && colour == wantedColour && Int(index) + 1 == wantedCount
     let taken = slab.addSlab(
       cache: cache, cpu: cpu, base: base, colour: isColour ? colour : nil, filled: Int(index) + 1)
-    if isColour { slab.setColour(cache: cache, to: colour) }
-    register(taken.slab, born: true, allOut: false, &pages)
+    if isColour { slab.setColour(cache: cache, cpu: cpu, to: colour) }
+    register(taken.slab, born: true, counted: !known || prediction == nil, allOut: false, &pages)
     mark(taken, out: true)
     if known, knowsColour[cache] {
       grade(cache, true, isRight)
@@ -124,6 +135,17 @@ extension SLABFollower {
       }
     }
     knowsColour[cache] = true
+  }
+
+  /// The block just taken became a slab for requests without an event.
+  mutating func growUnseen(_ claim: PageClassifier.Claim, cache: Int, cpu: Int, _ pages: inout PageClassifier) {
+    let order = Int(claim.block.order)
+    observedPages += Int64(Order.pages(order))
+    grades.caches[cache].observedSlabs += 1
+    if isKnown[cache * cpuLimit + cpu] { grades.caches[cache].slabGrowth.count(false) }
+    if order != slab.geometry(cache: cache).order { return }
+    let id = slab.addSlabUnseen(cache: cache, cpu: cpu, base: (claim.head &+ pageOffset) << pageShift)
+    register(id, born: true, counted: false, allOut: false, &pages)
   }
 
   /// Hands out `object` whatever the model would have chosen.
@@ -136,6 +158,12 @@ extension SLABFollower {
       return
     }
     let array = slab.array(cache: cache, cpu: cpu)
+    if array.isEmpty, slab.giveShared(above: object, cpu: cpu), slab.prediction(cache: cache, cpu: cpu) == object {
+      // Another CPU had taken more from the shared array than the model thought.
+      _ = slab.allocate(cache: cache, cpu: cpu)
+      mark(object, out: true)
+      return
+    }
     if let position = array.lastIndex(of: object) {
       // What lay above it was handed out unseen.
       for above in array[(position + 1)...] {
@@ -194,11 +222,9 @@ extension SLABFollower {
     _ address: UInt64, _ name: StringID, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier
   ) -> Int32 {
     if pages.isInTracedBlock(address: address) { return -1 }
-    var identity = oldPageNodes[address >> pageShift]
-    if identity == nil, name != .none {
-      identity = directory.classifier.kmallocIdentity(named: name) ?? .named(name)
+    guard let cache = old.cache(ofPage: address >> pageShift, name: name, directory), cache < slab.cacheCount else {
+      return -1
     }
-    guard let identity, let cache = directory.cache(of: identity), cache < slab.cacheCount else { return -1 }
     return adopt(address, cache, &pages)
   }
 }

@@ -20,7 +20,7 @@ struct SLABFollower: ~Copyable {
   let cpuLimit: Int
   var slab: SLAB
 
-  var oldPageNodes: [UInt64: CacheEvidence.Identity] = [:]
+  let old: OldSlabs
   var unseen: UnseenAllocations
   let infersUnseen: Bool
   var ordinal: UInt64 = 0
@@ -29,6 +29,8 @@ struct SLABFollower: ~Copyable {
   var isOut: [Bool] = []
   // By slab: whether its pages were taken in the trace.
   var born: [Bool] = []
+  // By slab: whether the model took it of its own accord, or it was there before the trace.
+  var isCounted: [Bool] = []
   // By cache × CPU: whether the model knows what the array holds.
   var isKnown: [Bool] = []
   // By cache: whether the model knows the colours.
@@ -52,9 +54,7 @@ struct SLABFollower: ~Copyable {
     lastFreed = [Int32](repeating: -1, count: cpuLimit)
     expectedReap = [UInt64](repeating: 0, count: cpuLimit)
     reapStarted = [UInt64](repeating: 0, count: cpuLimit)
-    var nodes: [UInt64: CacheEvidence.Identity] = [:]
-    survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
-    oldPageNodes = nodes
+    old = OldSlabs(survey)
     unseen = UnseenAllocations(survey.unseen)
     infersUnseen = !survey.unseen.isEmpty
   }
@@ -74,9 +74,15 @@ struct SLABFollower: ~Copyable {
     isOut[number] = out
   }
 
-  mutating func register(_ id: Int32, born isBorn: Bool, allOut: Bool, _ pages: inout PageClassifier) {
-    while born.count <= Int(id) { born.append(false) }
+  mutating func register(
+    _ id: Int32, born isBorn: Bool, counted: Bool, allOut: Bool, _ pages: inout PageClassifier
+  ) {
+    while born.count <= Int(id) {
+      born.append(false)
+      isCounted.append(false)
+    }
     born[Int(id)] = isBorn
+    isCounted[Int(id)] = counted
     for index in 0..<slab.geometry(cache: slab.cache(ofSlab: id)).objectsPerSlab {
       mark(SlabObject(slab: id, index: UInt16(index)), out: allOut)
     }
@@ -90,7 +96,7 @@ struct SLABFollower: ~Copyable {
     // Colours are smaller than an object, or there would be room for one more.
     let offset = (address - base) % UInt64(geometry.slotSize)
     let id = slab.adoptSlab(cache: cache, base: base, offset: Int(offset))
-    register(id, born: false, allOut: true, &pages)
+    register(id, born: false, counted: true, allOut: true, &pages)
     return id
   }
 
@@ -99,8 +105,11 @@ struct SLABFollower: ~Copyable {
   /// Remembers the slabs that the model has just given back until the kernel's mm_page_free confirms it.
   mutating func settleReleases(_ pages: inout PageClassifier) {
     for released in slab.released {
-      predictedPages -= Int64(Order.pages(released.order))
-      grades.caches[released.cache].predictedSlabs -= 1
+      let owner = Int(pages.owner(address: released.base))
+      if isCounted.indices.contains(owner), isCounted[owner] {
+        predictedPages -= Int64(Order.pages(released.order))
+        grades.caches[released.cache].predictedSlabs -= 1
+      }
       pages.setOwner(PageClassifier.unknownOwner, base: released.base, order: released.order)
       limbo.insert(
         released.base >> pageShift,
@@ -184,7 +193,7 @@ extension SLABFollower: AllocatorFollower {
     if reapStarted[cpu] == 0 || time > reapStarted[cpu] + slab.profile.slab.reapInterval / 4 {
       startPass(cpu, time, &pages)
     }
-    slab.reapFree(cache: cache, at: time)
+    slab.reapFree(cache: cache, cpu: cpu, at: time)
     settleReleases(&pages)
   }
 

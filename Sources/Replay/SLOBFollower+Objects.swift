@@ -18,8 +18,7 @@ extension SLOBFollower {
     var id = pages.owner(address: address)
     if id < 0 {
       if id == PageClassifier.claimed || bytes >= pageSize { return }
-      id = slob.adoptPage(base: address & ~UInt64(pageSize - 1))
-      register(id, cache, &pages)
+      id = adopt(address, cache, &pages)
     }
     guard slob.order(ofPage: id) == 0, bytes < pageSize,
       let object = slob.object(page: id, address: address, cache: cache)
@@ -27,7 +26,7 @@ extension SLOBFollower {
       grades.objectsOnUnknownPages += 1
       return
     }
-    let isBorn = !slob.isVague(page: id)
+    let isBorn = born[Int(id)]
     if prediction == object {
       grade(cache, isBorn, true)
       _ = slob.allocate(cache: cache, bytes: bytes)
@@ -67,7 +66,7 @@ extension SLOBFollower {
     }
     if wanted != order { return }
     let taken = slob.addSlab(cache: cache, bytes: bytes, base: (claim.head &+ pageOffset) << pageShift)
-    register(taken.slab, cache, &pages)
+    register(taken.slab, cache, born: true, &pages)
     if bytes >= pageSize { return }
     let isRight = prediction == nil && slob.address(of: taken, cache: cache) == address
     grade(cache, true, isRight)
@@ -110,8 +109,7 @@ extension SLOBFollower {
     var id = pages.owner(address: address)
     if id < 0 {
       if bytes >= pageSize || pages.isInTracedBlock(address: address) { return }
-      id = slob.adoptPage(base: address & ~UInt64(pageSize - 1))
-      register(id, cache, &pages)
+      id = adopt(address, cache, &pages)
     }
     guard bytes < pageSize else {
       // The page may have changed hands without the trace showing it.

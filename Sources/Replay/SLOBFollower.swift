@@ -6,7 +6,7 @@ import TraceEvents
 ///
 /// Pages from before the trace are only known by what is freed on them. A growth proves that none of them has a hole of
 /// that size on the list that was searched, so that what happens on pages taken in the trace can be predicted more and
-/// more.
+/// more. A dump of the lists makes everything known.
 struct SLOBFollower: ~Copyable {
   /// An object that is handed out.
   struct Held: BitwiseCopyable {
@@ -36,8 +36,11 @@ struct SLOBFollower: ~Copyable {
   var ordinal: UInt64 = 0
   var held = AddressTable(filler: Held(bytes: 0, cache: 0), minimumCapacity: 1024)
   var limbo = AddressTable(filler: Limbo(base: 0, cache: 0))
-  // By page: the cache of the request that took it.
+  // By page: the cache of the request that took it, and whether it was taken in the trace.
   var firstCache: [Int32] = []
+  var born: [Bool] = []
+  // Whether the lists are known from a dump: no page has free units that the model doesn't know of.
+  var isKnown = false
   // By cache: whether it is freed after a grace period.
   var isDeferred: [Bool] = []
   var deferred: [Deferred] = []
@@ -55,10 +58,22 @@ struct SLOBFollower: ~Copyable {
     slob = SLOB(profile: profile)
   }
 
-  mutating func register(_ id: Int32, _ cache: Int, _ pages: inout PageClassifier) {
-    while firstCache.count <= Int(id) { firstCache.append(0) }
+  mutating func register(_ id: Int32, _ cache: Int, born isBorn: Bool, _ pages: inout PageClassifier) {
+    while firstCache.count <= Int(id) {
+      firstCache.append(0)
+      born.append(false)
+    }
     firstCache[Int(id)] = Int32(cache)
+    born[Int(id)] = isBorn
     pages.setOwner(id, base: slob.base(ofPage: id), order: slob.order(ofPage: id))
+  }
+
+  /// Adds a page from before the trace.
+  mutating func adopt(_ address: UInt64, _ cache: Int, _ pages: inout PageClassifier) -> Int32 {
+    let base = address & ~UInt64(pageSize - 1)
+    let id = isKnown ? slob.adoptFullPage(base: base) : slob.adoptPage(base: base)
+    register(id, cache, born: false, &pages)
+    return id
   }
 
   mutating func settleReleases(_ pages: inout PageClassifier) {
@@ -75,7 +90,7 @@ struct SLOBFollower: ~Copyable {
     let base = slob.base(ofPage: id)
     let order = slob.order(ofPage: id)
     // What else lay on a page from before the trace is not known.
-    if !slob.isVague(page: id) { grades.caches[Int(firstCache[Int(id)])].slabRelease.count(false) }
+    if born[Int(id)] { grades.caches[Int(firstCache[Int(id)])].slabRelease.count(false) }
     observedPages -= Int64(Order.pages(order))
     pages.setOwner(PageClassifier.unknownOwner, base: base, order: order)
     slob.removePage(id)
@@ -83,6 +98,21 @@ struct SLOBFollower: ~Copyable {
 }
 
 extension SLOBFollower: AllocatorFollower {
+  /// Grades count from here on: before, the lists were guessed.
+  mutating func begin(with start: AllocatorStart, _ pages: inout PageClassifier) -> Bool {
+    guard let dumped = start.slobPages else { return false }
+    slob.fillUp()
+    isKnown = true
+    for page in dumped {
+      let base = (page.frame &+ pageOffset) << pageShift
+      var id = pages.owner(address: base)
+      if id == PageClassifier.unknownOwner || id == PageClassifier.old { id = adopt(base, 0, &pages) }
+      if id >= 0, slob.order(ofPage: id) == 0 { _ = slob.setFree(page: id, page.free, list: page.list) }
+    }
+    grades.forget()
+    return true
+  }
+
   @inline(never)
   mutating func addCaches(_ directory: borrowing CacheDirectory, _ pages: inout PageClassifier) {
     while slob.cacheCount < directory.entries.count {

@@ -24,6 +24,8 @@ public struct ReplayMoment: Sendable, Hashable {
   /// The change in slab pages since the trace's first event, large kmallocs included, as the model predicts it when it
   /// follows the trace, and as the trace shows it.
   public var followed: FollowedPages?
+  /// The same change by the model left alone since then, which started with the slabs that the trace shows to have had room.
+  public var alone: Int64?
   /// Slab pages that the trace shows as held: taken for slabs or large kmallocs in the trace and not yet given back.
   public var observedSlabPages: UInt64?
   /// Free pages of the modelled machine.

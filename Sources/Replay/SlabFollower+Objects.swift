@@ -101,6 +101,7 @@ extension SlabFollower {
       let all = (0..<slub.geometry(cache: Int(waiting.cache)).objectsPerSlab).map { UInt16($0) }
       let slab = adopt(Int(waiting.cache), base, all, activeOn: nil, &pages)
       born[Int(slab)] = true
+      isCounted[Int(slab)] = false
       return Int(waiting.cache) == cache ? slab : -1
     }
     return adopt(cache, base, [], activeOn: nil, &pages)
@@ -113,7 +114,9 @@ extension SlabFollower {
     let base = (head &+ pageOffset) << pageShift
     observedPages += Int64(Order.pages(order))
     grades.caches[cache].observedSlabs += 1
+    var wasPredicted = false
     if case .needsSlab(let wanted) = prediction {
+      wasPredicted = true
       grades.caches[cache].slabGrowth.count(wanted == order)
       // Runs through the empty lists as the kernel does.
       _ = slub.allocate(cache: cache, cpu: cpu)
@@ -123,9 +126,21 @@ extension SlabFollower {
     }
     let object = slub.addSlab(cache: cache, cpu: cpu, base: base, order: order)
     settleReleases(&pages)
-    register(object.slab, base, order, born: true, &pages)
+    register(object.slab, base, order, born: true, counted: wasPredicted, &pages)
     freshSlab = object.slab
     return object.slab
+  }
+
+  /// The block just taken became a slab for requests without an event.
+  mutating func growUnseen(_ claim: PageClassifier.Claim, cache: Int, cpu: Int, _ pages: inout PageClassifier) {
+    let order = Int(claim.block.order)
+    let base = (claim.head &+ pageOffset) << pageShift
+    observedPages += Int64(Order.pages(order))
+    grades.caches[cache].observedSlabs += 1
+    grades.caches[cache].slabGrowth.count(false)
+    let slab = slub.addSlabUnseen(cache: cache, cpu: cpu, base: base, order: order)
+    settleReleases(&pages)
+    register(slab, base, order, born: true, counted: false, &pages)
   }
 
   private mutating func putRight(
@@ -183,12 +198,9 @@ extension SlabFollower {
     _ address: UInt64, _ name: StringID, _ directory: borrowing CacheDirectory, _ pages: inout PageClassifier
   ) -> Int32 {
     if pages.isInTracedBlock(address: address) { return -1 }
-    let page = address >> pageShift
-    var identity = oldPageNodes[page]
-    if identity == nil, name != .none {
-      identity = directory.classifier.kmallocIdentity(named: name) ?? .named(name)
+    guard let cache = old.cache(ofPage: address >> pageShift, name: name, directory), cache < slub.cacheCount else {
+      return -1
     }
-    guard let identity, let cache = directory.cache(of: identity), cache < slub.cacheCount else { return -1 }
     let bytes = UInt64(1) << (pageShift + UInt64(slub.geometry(cache: cache).order))
     return adopt(cache, address & ~(bytes - 1), [], activeOn: nil, &pages)
   }

@@ -40,8 +40,11 @@ extension SlabFollower {
   /// Remembers the slabs that the model has just given back until the kernel's mm_page_free confirms it.
   mutating func settleReleases(_ pages: inout PageClassifier) {
     for slab in slub.released {
-      predictedPages -= Int64(Order.pages(slab.order))
-      grades.caches[slab.cache].predictedSlabs -= 1
+      let owner = Int(pages.owner(address: slab.base))
+      if isCounted.indices.contains(owner), isCounted[owner] {
+        predictedPages -= Int64(Order.pages(slab.order))
+        grades.caches[slab.cache].predictedSlabs -= 1
+      }
       pages.setOwner(PageClassifier.unknownOwner, base: slab.base, order: slab.order)
       limbo.insert(
         slab.base >> pageShift, Limbo(base: slab.base, cache: Int32(slab.cache), order: UInt8(slab.order)))

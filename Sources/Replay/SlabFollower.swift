@@ -20,9 +20,7 @@ struct SlabFollower: ~Copyable {
   let cpuLimit: Int
   var slub: SLUB
 
-  /// Free objects on slabs from before the trace, in the order they were handed out, by cache identity.
-  var startObjects: [CacheEvidence.Identity: [TraceSurvey.StartObject]] = [:]
-  var oldPageNodes: [UInt64: CacheEvidence.Identity] = [:]
+  let old: OldSlabs
 
   // Objects handed out unseen, and the number of events before the one looked at.
   var unseen: UnseenAllocations
@@ -33,6 +31,9 @@ struct SlabFollower: ~Copyable {
   var freshSlab: Int32 = -1
   // Whether a slab's pages were taken in the trace, by slab number.
   var born: [Bool] = []
+  // Whether the model took a slab of its own accord, or it was there before the trace, by slab number: giving back any
+  // other is no decision that leads anywhere from the state before.
+  var isCounted: [Bool] = []
 
   /// Pages in slabs by the model's own decisions, less those of slabs given back: a change since the first event.
   var predictedPages: Int64 = 0
@@ -48,13 +49,7 @@ struct SlabFollower: ~Copyable {
     self.pageOffset = pageOffset
     cpuLimit = max(profile.cpuCount, 1)
     slub = SLUB(profile: profile, cpuLimit: cpuLimit)
-    for object in survey.startObjects {
-      startObjects[survey.identity(node: object.node), default: []].append(
-        TraceSurvey.StartObject(address: object.address, cpu: object.cpu))
-    }
-    var nodes: [UInt64: CacheEvidence.Identity] = [:]
-    survey.oldPages.forEach { page, node in nodes[page] = survey.identity(node: node) }
-    oldPageNodes = nodes
+    old = OldSlabs(survey)
     unseen = UnseenAllocations(survey.unseen)
     infersUnseen = !survey.unseen.isEmpty
     grades.isOfSlabs = profile.slub.randomisesFreelist
@@ -83,39 +78,10 @@ struct SlabFollower: ~Copyable {
   private mutating func seedOldSlabs(
     _ identity: CacheEvidence.Identity, _ cache: Int, _ pages: inout PageClassifier
   ) {
-    guard let objects = startObjects[identity] else { return }
-    let geometry = slub.geometry(cache: cache)
-    let leftPadding = UInt64(slub.leftPadding(cache: cache))
-    let slabBytes = UInt64(1) << (pageShift + UInt64(geometry.order))
-    var order: [UInt64] = []
-    var free: [UInt64: [UInt16]] = [:]
-    // The first slab that each CPU took objects from was the one in its use.
-    var active: [UInt64: Int] = [:]
-    var hasActive = Set<UInt16>()
-    for object in objects {
-      let base = object.address & ~(slabBytes - 1)
-      let (index, rest) = (object.address &- base &- leftPadding).quotientAndRemainder(
-        dividingBy: UInt64(geometry.slotSize))
-      if rest != 0 || index >= UInt64(geometry.objectsPerSlab) { continue }
-      if free[base] == nil { order.append(base) }
-      free[base, default: []].append(UInt16(index))
-      if hasActive.insert(object.cpu).inserted, active[base] == nil {
-        active[base] = min(Int(object.cpu), cpuLimit - 1)
-      }
-    }
-    for (base, cpu) in active.sorted(by: { $0.value < $1.value }) {
-      adopt(cache, base, free[base] ?? [], activeOn: cpu, &pages)
-    }
-    // The kernel takes one slab from the node's list and moves the next few to the CPU's, where they are used last in,
-    // first out: undo that reversal.
-    var rest = order.filter { active[$0] == nil }
-    let group = geometry.perCPUPartialLimit > 0 ? 2 + geometry.perCPUPartialLimit / 2 : 1
-    while !rest.isEmpty {
-      let part = Array(rest.prefix(group))
-      rest.removeFirst(part.count)
-      adopt(cache, part[0], free[part[0]] ?? [], activeOn: nil, &pages)
-      for base in part.dropFirst().reversed() { adopt(cache, base, free[base] ?? [], activeOn: nil, &pages) }
-    }
+    let slabs = old.slabs(
+      of: identity, geometry: slub.geometry(cache: cache), leftPadding: UInt64(slub.leftPadding(cache: cache)),
+      pageShift: pageShift, cpuLimit: cpuLimit)
+    for slab in slabs { adopt(cache, slab.base, slab.free, activeOn: slab.activeOn, &pages) }
   }
 
   @discardableResult
@@ -123,15 +89,19 @@ struct SlabFollower: ~Copyable {
     _ cache: Int, _ base: UInt64, _ free: [UInt16], activeOn cpu: Int?, _ pages: inout PageClassifier
   ) -> Int32 {
     let slab = slub.adoptSlab(cache: cache, base: base, free: free, activeOn: cpu)
-    register(slab, base, slub.order(ofSlab: slab), born: false, &pages)
+    register(slab, base, slub.order(ofSlab: slab), born: false, counted: true, &pages)
     return slab
   }
 
   mutating func register(
-    _ slab: Int32, _ base: UInt64, _ order: Int, born isBorn: Bool, _ pages: inout PageClassifier
+    _ slab: Int32, _ base: UInt64, _ order: Int, born isBorn: Bool, counted: Bool, _ pages: inout PageClassifier
   ) {
-    while born.count <= Int(slab) { born.append(false) }
+    while born.count <= Int(slab) {
+      born.append(false)
+      isCounted.append(false)
+    }
     born[Int(slab)] = isBorn
+    isCounted[Int(slab)] = counted
     pages.setOwner(slab, base: base, order: order)
   }
 }

@@ -37,6 +37,22 @@ public struct TraceSurvey: ~Copyable {
     var ordinal: UInt64
   }
 
+  /// A slab that the kernel took for requests without an event (`kmem_cache_alloc_bulk`): other objects of its cache came and
+  /// went before the first of this slab was seen.
+  struct SilentGrowth {
+    /// The number of the event that shows the page being taken.
+    var ordinal: UInt64
+    var node: Int32
+    /// Sites with objects of that size that had events since.
+    var others: [Int32]
+  }
+
+  private struct Taking: BitwiseCopyable {
+    var ordinal: UInt64
+    var head: UInt64
+    var order: UInt8
+  }
+
   private struct LastBlock: BitwiseCopyable {
     var page: UInt64
     var order: UInt8
@@ -60,6 +76,11 @@ public struct TraceSurvey: ~Copyable {
   private var ordinal: UInt64 = 0
   /// Objects that were handed out unseen, found out by their frees.
   private(set) var unseen: [UnseenAllocation] = []
+  // Slabs taken for requests without an event, by the page event that shows them.
+  private(set) var silentGrowths: [SilentGrowth] = []
+  // By page of a block on which no object was seen yet: its taking. By site: the number of its last event.
+  private var takenAt = AddressTable(filler: Taking(ordinal: 0, head: 0, order: 0))
+  private var lastOfSite: [UInt64] = []
   /// How many such objects there were beyond the limit.
   private(set) var unseenDropped: UInt64 = 0
   // Bits for page frames seen in page events: those pages are not "from before the trace" any more. And of these, the
@@ -167,16 +188,41 @@ public struct TraceSurvey: ~Copyable {
       pages.insert(page, PageFact(node: node, since: ordinal))
       let cpu = Int(batch.cpu[row])
       if cpu < lastBlocks.count { noteFirstObject(address, page, node, lastBlocks[cpu]) }
+      if let taking = takenAt.value(page) { noteGrowth(node, taking) }
     }
+    if node >= 0 { noteEvent(site: Int(node)) }
     if isOld(page), touch(address) {
       startObjects.append((address, node, batch.cpu[row]))
       oldPages.insert(page, node)
     }
   }
 
+  @inline(__always)
+  private mutating func noteEvent(site: Int) {
+    while lastOfSite.count <= site { lastOfSite.append(0) }
+    lastOfSite[site] = ordinal
+  }
+
+  /// The first object is seen on a block.
+  private mutating func noteGrowth(_ node: Int32, _ taking: Taking) {
+    for page in 0..<Order.pages(Int(taking.order)) { takenAt.remove(taking.head &+ page) }
+    if node < 0 || silentGrowths.count >= UnseenAllocations.limit { return }
+    let taken = taking.ordinal
+    let bytes = evidence.sites[Int(node)].allocatedBytes
+    let others = lastOfSite.indices.filter { lastOfSite[$0] > taken && evidence.sites[$0].allocatedBytes == bytes }
+    if others.isEmpty { return }
+    silentGrowths.append(SilentGrowth(ordinal: taken, node: node, others: others.map { Int32($0) }))
+  }
+
   private mutating func noteBlock(_ batch: borrowing EventBatch, _ row: Int) {
     let cpu = Int(batch.cpu[row])
     while lastBlocks.count <= cpu { lastBlocks.append(LastBlock(page: .max, order: 0, isReclaimable: false)) }
+    if !sharesPages, batch.migrateType[row] == 0 || batch.migrateType[row] == reclaimableType {
+      // Slabs are no larger, but for objects that are larger themselves.
+      let order = UInt8(min(batch.order[row], 3))
+      let taking = Taking(ordinal: ordinal, head: batch.address[row] &+ offset, order: order)
+      for page in 0..<Order.pages(Int(order)) { takenAt.insert(taking.head &+ page, taking) }
+    }
     lastBlocks[cpu] = LastBlock(
       page: batch.address[row] &+ offset, order: UInt8(min(batch.order[row], 10)),
       isReclaimable: batch.migrateType[row] == reclaimableType)
@@ -240,6 +286,7 @@ public struct TraceSurvey: ~Copyable {
       } else {
         noteUnseen(address, after: fact.ordinal)
       }
+      if fact.node >= 0 { noteEvent(site: Int(fact.node)) }
       objects.insert(address, ObjectFact(node: fact.node, isLive: false, ordinal: ordinal))
     } else if let fact = pages.value(address >> pageShift) {
       // On a page that appeared in the trace an object can only be freed after it was handed out.
@@ -259,6 +306,7 @@ public struct TraceSurvey: ~Copyable {
 
   /// Forgets the objects of a block that was given back.
   private mutating func forget(page first: UInt64, order: Int) {
+    takenAt.remove(first)
     guard let fact = pages.value(first) else {
       for page in 0..<Order.pages(order) { pages.remove(first &+ page) }
       return
@@ -338,9 +386,20 @@ public struct TraceSurvey: ~Copyable {
     let classifier = classifier
     unseen.sort { ($0.address, $0.freedAt) < ($1.address, $1.freedAt) }
     // What only this pass needs makes room for the next.
+    takenAt = AddressTable(filler: Taking(ordinal: 0, head: 0, order: 0))
+    lastOfSite = []
     pages = AddressTable(filler: PageFact(node: 0, since: 0))
     objects = AddressTable(filler: ObjectFact(node: 0, isLive: false, ordinal: 0))
     evidence.resolve { classifier.kmallocIdentity(named: $0) }
+    var kept: [SilentGrowth] = []
+    for growth in silentGrowths {
+      let cache = identity(node: growth.node)
+      var isSilent = false
+      for other in growth.others where identity(node: other) == cache { isSilent = true }
+      if isSilent { kept.append(growth) }
+    }
+    silentGrowths = kept
+    silentGrowths.sort { $0.ordinal < $1.ordinal }
   }
 
   /// The cache of a node, after `finish`.

@@ -119,4 +119,50 @@ import Testing
     #expect(slob.slabPages == 0 && slob.freeUnits == 0)
     #expect(slob.checkInvariants() == [])
   }
+
+  @Test("a model made from another one's lists goes on like that one", arguments: [11, 12])
+  func startFromLists(seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    var slob = make()
+    var live: [(object: SlabObject, bytes: Int)] = []
+    var next: UInt64 = 0
+    for _ in 0..<2000 {
+      if live.isEmpty || Int.random(in: 0..<100, using: &random) < 55 {
+        live.append(kmalloc(&slob, UInt64.random(in: 1...1500, using: &random), &next))
+      } else {
+        let (object, bytes) = live.swapRemove(Int.random(in: 0..<live.count, using: &random))
+        slob.free(object, cache: 0, bytes: bytes)
+      }
+    }
+    var copy = make()
+    for page in slob.partialPages() {
+      let id = copy.adoptFullPage(base: page.frame << 12)
+      let isTaken = copy.setFree(page: id, page.free, list: page.list)
+      #expect(isTaken)
+    }
+    #expect(copy.partialPages() == slob.partialPages() && copy.freeUnits == slob.freeUnits)
+    #expect(copy.checkInvariants() == [])
+    var copyNext = next
+    for _ in 0..<2000 {
+      let size = UInt64.random(in: 1...1500, using: &random)
+      let (one, other) = (kmalloc(&slob, size, &next), kmalloc(&copy, size, &copyNext))
+      #expect(slob.address(of: one.object, cache: 0) == copy.address(of: other.object, cache: 0))
+    }
+  }
+
+  @Test("free units that make no sense leave a page full, and filling up leaves nothing free")
+  func badStart() {
+    var slob = make()
+    let id = slob.adoptFullPage(base: 0x5000)
+    for free in [[(0, 0)], [(10, 5), (12, 5)], [(2040, 9)], [(-1, 5)], [(0, .max)]] {
+      let isTaken = slob.setFree(page: id, free.map { .init(start: $0.0, units: $0.1) }, list: 0)
+      #expect(!isTaken)
+    }
+    let isOnNoList = slob.setFree(page: id, [.init(start: 0, units: 4)], list: 3)
+    #expect(!isOnNoList && slob.freeUnits == 0)
+    let isTaken = slob.setFree(page: id, [.init(start: 8, units: 40)], list: 0)
+    #expect(isTaken && slob.freeUnits == 40 && slob.checkInvariants() == [])
+    slob.fillUp()
+    #expect(slob.freeUnits == 0 && slob.partialPages().isEmpty && slob.checkInvariants() == [])
+  }
 }

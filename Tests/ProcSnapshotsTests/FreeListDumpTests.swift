@@ -16,6 +16,8 @@ import Testing
     free DMA32 order 0 mt 2: 5e2f
     nr_free DMA32 order 1: 0
     blocks DMA32: 1000=1 1200=0
+    slobfree small 5a70 48: 208+32 336+16
+    slobfree large 30d9 2047: 0+2047
 
     """
 
@@ -27,11 +29,16 @@ import Testing
     #expect(zone.freeLists[0] == [.init(number: 1, frames: [0x2ce9, 0x10]), .init(number: 2, frames: [0x5e2f])])
     #expect(zone.perCPU[0].lists.map(\.number) == [0, 2] && zone.perCPU[0].high == 565)
     #expect(zone.pageblocks.map(\.type) == [1, 0] && zone.pageblocks[1].frame == 0x1200)
+    #expect(dump.slobPages.map(\.list) == [.small, .large] && dump.slobPages[0].freeUnits == 48)
+    #expect(dump.slobPages[0].frame == 0x5a70 && dump.slobPages[0].blocks.map(\.start) == [208, 336])
     #expect(dump.text == text && dump.damage.isNone)
   }
 
   @Test func aLineThatMakesNoSenseIsLeftOut() throws {
-    let bad = ["free DMA32 order 0 mt 1: 2ce9 xyz", "free Normal order 0 mt 1: 2ce9", "nr_free DMA32 order 7: 1", "?"]
+    let bad = [
+      "free DMA32 order 0 mt 1: 2ce9 xyz", "free Normal order 0 mt 1: 2ce9", "nr_free DMA32 order 7: 1", "?",
+      "slobfree tiny 5a70 48: 208+48", "slobfree small 5a70 48: 208+32 216+16", "slobfree small 5a70 0: 208+0",
+    ]
     for line in bad {
       let damaged = text.replacing("nr_free DMA32 order 1: 0", with: line)
       let dump = try FreeListDump(parsing: FileContent(name: "kmfree", text: damaged))

@@ -42,17 +42,17 @@ struct ExpectedGrades: Sendable, CustomTestStringConvertible {
 
   static let workloads = [
     ExpectedGrades(
-      capture: "6.1-slub-smp1-boot", cpus: 1, kmallocs: 22371, addresses: 89638, rightAddresses: 89181,
-      growths: 2183, rightGrowths: 2142),
+      capture: "6.1-slub-smp1-boot", cpus: 1, kmallocs: 22371, addresses: 89638, rightAddresses: 89173,
+      growths: 2186, rightGrowths: 2142),
     ExpectedGrades(
-      capture: "6.1-slub-smp2-boot", cpus: 2, kmallocs: 27798, addresses: 98995, rightAddresses: 98455,
-      growths: 2244, rightGrowths: 2192),
+      capture: "6.1-slub-smp2-boot", cpus: 2, kmallocs: 27798, addresses: 98995, rightAddresses: 98483,
+      growths: 2239, rightGrowths: 2183),
     ExpectedGrades(
-      capture: "6.1-slub-smp1-rtnc", cpus: 1, kmallocs: 7069, addresses: 33089, rightAddresses: 32669, growths: 886,
-      rightGrowths: 851),
+      capture: "6.1-slub-smp1-rtnc", cpus: 1, kmallocs: 7069, addresses: 33089, rightAddresses: 32690, growths: 885,
+      rightGrowths: 850),
     ExpectedGrades(
-      capture: "6.1-slub-smp2-rtnc", cpus: 2, kmallocs: 7114, addresses: 32494, rightAddresses: 31949, growths: 899,
-      rightGrowths: 840),
+      capture: "6.1-slub-smp2-rtnc", cpus: 2, kmallocs: 7114, addresses: 32494, rightAddresses: 31962, growths: 890,
+      rightGrowths: 837),
   ]
 
   private func grades(_ expected: ExpectedGrades) throws -> FollowGrades {

@@ -26,6 +26,8 @@ public struct ReplayFindings: Sendable {
   /// What the model ran with.
   public var profile: KernelProfile
   public var outcome: ReplayOutcome
+  /// Whether the model that follows the trace starts from a dump of the allocator's lists.
+  public var startsFromDump = false
   /// The slabs of slabinfo before and after, if there are snapshots of both moments.
   public var slabInfo: SlabInfoVerification?
 

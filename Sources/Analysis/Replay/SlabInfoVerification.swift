@@ -4,8 +4,8 @@ public import Replay
 
 /// The slabs of each cache as slabinfo had them after the trace, beside what the followed model makes of slabinfo before.
 ///
-/// A prediction is the number before plus every slab that the model took and less every one it gave back. Slabs that came
-/// and went between the snapshots and the trace are in no prediction.
+/// A prediction is the number before plus every slab that the model took and less every one of all these that it gave back.
+/// Slabs that came and went between the snapshots and the trace are in no prediction; none is below zero.
 public struct SlabInfoVerification: Sendable {
   public struct Cache: Sendable, Hashable {
     public var name: String
@@ -40,7 +40,7 @@ public struct SlabInfoVerification: Sendable {
         if slabsBefore == observed { untouched.matched += 1 }
         continue
       }
-      let predicted = slabsBefore + grades.predictedSlabs
+      let predicted = max(slabsBefore + grades.predictedSlabs, 0)
       let isRight =
         UInt64(cache.slotsPerSlab) == end.objectsPerSlab && UInt64(cache.slotSize) == end.objectSize
         && Order.pages(cache.slabOrder) == end.pagesPerSlab
@@ -48,7 +48,7 @@ public struct SlabInfoVerification: Sendable {
       caches.append(
         Cache(
           name: end.name, slabsBefore: slabsBefore, predictedSlabs: predicted, observedSlabs: observed,
-          predictedObjects: objectsBefore + grades.predictedSlabs * Int64(cache.slotsPerSlab),
+          predictedObjects: max(objectsBefore + grades.predictedSlabs * Int64(cache.slotsPerSlab), 0),
           observedObjects: Int64(clamping: end.objects), geometryIsRight: isRight))
       slabs.checked += 1
       if predicted == observed { slabs.matched += 1 }

@@ -33,7 +33,26 @@ struct ReplayCommand: ReportingCommand {
   @Option(name: .long, help: "Which caches come first.")
   var sort: CacheOrder = .pages
 
-  func validate() throws { try output.require([.text, .json, .markdown], command: "replay") }
+  @Flag(
+    name: .long,
+    help: ArgumentHelp(
+      "Run the trace's own allocator also from the slabs that had room when the trace began.",
+      discussion: """
+        The marker table then has a column of how many slab pages it took since then, left alone, to hold against what \
+        the trace shows.
+        """))
+  var alone = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Memory nodes of the machine; its CPUs are divided evenly among them, in order (default: 1).", valueName: "n"))
+  var nodes: Int?
+
+  func validate() throws {
+    try output.require([.text, .json, .markdown], command: "replay")
+    try ReplayPasses.check(nodes: nodes)
+  }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let destination = try output.openDestination(environment, input: input.trace)
@@ -41,8 +60,10 @@ struct ReplayCommand: ReportingCommand {
     let bundle = CaptureBundle(input.trace)
     let before = try snapshots.readBefore() ?? bundle?.snapshot("before")
     let after = try snapshots.readAfter() ?? bundle?.snapshot("after")
-    let passes = ReplayPasses(
+    var passes = ReplayPasses(
       input: input.onKernel(of: before ?? after), slub: slub, snapshots: snapshots, environment: environment)
+    passes.runsAlone = alone
+    passes.nodes = nodes ?? 1
     var pages = try PagePredictionPass(snapshots, before: before, after: after, sysctl: input.sysctl.sysctl)
     let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }

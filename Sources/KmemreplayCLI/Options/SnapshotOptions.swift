@@ -35,7 +35,8 @@ struct SnapshotOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "When --before was taken, if not at the beginning: written as for --from. For --pages model.", valueName: "when"))
+      "When --before was taken, if not at the beginning: written as for --from. For what it says about lists.",
+      valueName: "when"))
   var beforeAt: TimeWindow.Bound?
 
   @Option(
@@ -45,9 +46,10 @@ struct SnapshotOptions: ParsableArguments {
   var afterAt: TimeWindow.Bound?
 
   func validate() throws {
-    if pages == .traced, beforeAt != nil || afterAt != nil {
-      throw ValidationError("--before-at and --after-at are for --pages model.")
+    if beforeAt != nil, pair.before == nil {
+      throw ValidationError("--before-at is the time of --before; give --before.")
     }
+    if pages == .traced, afterAt != nil { throw ValidationError("--after-at is for --pages model.") }
     if memoryMap != nil, pages == .traced { throw ValidationError("--memory-map is for --pages model.") }
     if memoryMap != nil, pair.before != nil {
       throw ValidationError("--before and --memory-map both say what was free at the start; give one of them.")

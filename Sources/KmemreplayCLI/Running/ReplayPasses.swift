@@ -13,6 +13,15 @@ struct ReplayPasses {
   var slub: SLUBOptions?
   var snapshots: SnapshotOptions?
   var environment: CommandEnvironment
+  /// Whether the trace's own allocator also runs alone from the start that the trace shows.
+  var runsAlone = false
+  /// Memory nodes of the machine.
+  var nodes = 1
+
+  /// Throws `ValidationError` if there can't be so many memory nodes.
+  static func check(nodes: Int?) throws {
+    if let nodes, !(1...1024).contains(nodes) { throw ValidationError("--nodes must be 1 to 1024.") }
+  }
 
   /// What the beginning of a trace tells.
   struct Start {
@@ -82,16 +91,37 @@ struct ReplayPasses {
     let survey = try learn(&start, reading: &first) { batch, run in
       pages?.survey(batch, strings: run.strings, clock: run.context.clock, profile: run.profile.kernelProfile)
     }
+    if nodes > 1 {
+      let cpus = start.profile.cpuCount
+      start.profile.nodeOfCPU = (0..<cpus).map { $0 * nodes / cpus }
+    }
 
-    let setups = choices.map { start.setup($0, knownCaches: knownCaches) }
+    let setups = choices.map { choice in
+      var setup = start.setup(choice, knownCaches: knownCaches)
+      setup.runsAlone = runsAlone
+      return setup
+    }
     var fleet = ReplayFleet(setups, survey: survey, strings: first.strings)
     var batch = EventBatch()
     var second = TraceRun(input, environment, reading: try open(), pass: (2, 2))
     try pages?.begin(profile: start.profile, strings: second.strings, trace: input.trace)
+    var state = (before?.withoutDamagedFiles).map { SnapshotStart.state($0) }
+    if state?.isEmpty == true { state = nil }
+    let hasState = state != nil
+    var moment = TimeWindowCursor(TimeWindow(from: snapshots?.beforeAt, to: nil))
     while let parts = try second.next(&batch) {
       pages?.consume(batch, parts, strings: second.strings, clock: second.context.clock)
+      let begin = Self.row(of: &moment, in: batch, isWanted: state != nil, second)
       for part in parts where part.phase != .after {
-        fleet.consume(batch, rows: part.rows, isInside: part.phase == .inside)
+        var rows = part.rows
+        if let begin, let known = state, begin < rows.upperBound {
+          let before = rows.lowerBound..<max(begin, rows.lowerBound)
+          fleet.consume(batch, rows: before, isInside: part.phase == .inside)
+          fleet.begin(with: known)
+          state = nil
+          rows = before.upperBound..<rows.upperBound
+        }
+        fleet.consume(batch, rows: rows, isInside: part.phase == .inside)
       }
     }
     let outcomes = fleet.finish()
@@ -102,6 +132,7 @@ struct ReplayPasses {
       var findings = start.findings(choices[index], setups[index], outcomes[index])
       findings.slabInfo = SlabInfoVerification(
         before: before, after: after, outcome: outcomes[index])
+      findings.startsFromDump = choices[index].kind == .slob && hasState && state == nil
       return findings
     }
     return (subject, findings, second.status(subject, environment))
@@ -124,6 +155,15 @@ struct ReplayPasses {
     start.profile.cpuCount = run.profile.cpuCount
     if start.tracedAllocator == .slub, survey.sawRandomFreelists { start.profile.slub.randomisesFreelist = true }
     return survey
+  }
+
+  /// The row before which the snapshot was taken, in the batch in which that moment lies.
+  private static func row(
+    of moment: inout TimeWindowCursor, in batch: borrowing EventBatch, isWanted: Bool, _ run: borrowing TraceRun
+  ) -> Int? {
+    if !isWanted { return nil }
+    return moment.parts(of: batch, strings: run.strings, clock: run.context.clock).first { $0.phase == .inside }?
+      .rows.lowerBound
   }
 
   /// Looks at the beginning of a trace.

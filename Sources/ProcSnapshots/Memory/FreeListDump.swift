@@ -11,9 +11,11 @@
 /// nr_free DMA32 order 0: 2
 /// free DMA32 order 0 mt 1: 2ce9
 /// blocks DMA32: 1000=1 1200=1
+/// slobfree small 5a70 960: 208+32 336+16
 /// ```
 ///
-/// Frames are hexadecimal, the next to be handed out first; migrate types and list indices are the kernel's numbers.
+/// Frames are hexadecimal, the next to be handed out first; migrate types and list indices are the kernel's numbers. The last
+/// kind of line is SLOB's: a page of one of its lists, its free units, and where they are.
 public struct FreeListDump: KernelFile {
   /// A line of names and numbers.
   public struct Fields: Hashable, Sendable {
@@ -84,8 +86,8 @@ public struct FreeListDump: KernelFile {
 
   public var header: Fields
   public var zones: [Zone] = []
-  /// Lines of other lists behind the zones, such as those of SLOB.
-  public var others: [ByteString] = []
+  /// SLOB's pages with free units: its three lists one after the other, each in list order.
+  public var slobPages: [SLOBPage] = []
   public var damage = FileDamage()
 
   public var pageblockOrder: Int { Int(min(header["pageblock_order"] ?? 0, 63)) }
@@ -113,16 +115,16 @@ public struct FreeListDump: KernelFile {
       return true
     }
     guard let zone = zones.indices.last else { return false }
+    if cursor.take("slobfree ") {
+      guard let page = cursor.slobPage() else { return false }
+      slobPages.append(page)
+      return true
+    }
     if cursor.take("pcp ") { return cursor.takeName(zones[zone].name) && cursor.perCPU(into: &zones[zone]) }
     if cursor.take("pcplist ") { return cursor.takeName(zones[zone].name) && cursor.perCPUList(into: &zones[zone]) }
     if cursor.take("nr_free ") { return cursor.takeName(zones[zone].name) && cursor.freeCount(into: &zones[zone]) }
     if cursor.take("free ") { return cursor.takeName(zones[zone].name) && cursor.freeList(into: &zones[zone]) }
     if cursor.take("blocks ") { return cursor.take(zones[zone].name.utf8) && cursor.pageblocks(into: &zones[zone]) }
-    if cursor.take("slobfree ") {
-      cursor.rewind()
-      others.append(cursor.rest())
-      return true
-    }
     return false
   }
 
@@ -131,10 +133,7 @@ public struct FreeListDump: KernelFile {
     writer.fields(header)
     writer.newline()
     for zone in zones { writer.zone(zone) }
-    for line in others {
-      writer.put(line)
-      writer.newline()
-    }
+    for page in slobPages { writer.slobPage(page) }
     return writer.bytes
   }
 }
@@ -174,7 +173,7 @@ extension FieldCursor {
     return FreeListDump.Zone(name: name, fields: fields, lowMemoryReserve: reserve)
   }
 
-  fileprivate mutating func number(_ name: StaticString, _ limit: UInt64) -> Int? {
+  mutating func number(_ name: StaticString, _ limit: UInt64) -> Int? {
     guard take(name), let number = decimal(), number < limit else { return nil }
     return Int(number)
   }

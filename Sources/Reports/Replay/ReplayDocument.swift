@@ -52,6 +52,7 @@ struct ReplayDocument: Encodable {
     var takenUnseen: UInt64?
     var freedUnseen: UInt64?
     var ungraded: String?
+    var start: String?
     var pageFrame: PageFrameDocument?
   }
 
@@ -110,6 +111,7 @@ struct ReplayDocument: Encodable {
     var freePages: UInt64
     var observedSlabPages: UInt64?
     var followed: Pages?
+    var alone: Int64?
   }
 
   var allocator: String
@@ -179,6 +181,7 @@ extension ReplayDocument.Verification {
     }
     self.init(grades.total, isOfSlabs: grades.isOfSlabs)
     allocatedBytes = .init(grades.allocatedBytes)
+    if findings.startsFromDump { start = "dump" }
     slabinfo = findings.slabInfo.map { .init($0) }
     slabPages = findings.outcome.end.followed.map { .init($0) }
   }
@@ -240,7 +243,7 @@ extension ReplayDocument.Mark {
     self.init(
       text: moment.text, atNanoseconds: moment.atNanoseconds, slabPages: moment.modelled.slabPages,
       live: moment.modelled.live, freePages: moment.freePages, observedSlabPages: moment.observedSlabPages,
-      followed: moment.followed.map { .init($0) })
+      followed: moment.followed.map { .init($0) }, alone: moment.alone)
   }
 }
 

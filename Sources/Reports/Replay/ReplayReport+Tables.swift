@@ -144,6 +144,8 @@ extension ReplayReport {
       .init("Marker", isNumber: false), .init("At"), .init("Requested"), .init("Slab pages modelled"),
     ]
     if followed { columns += [.init("followed"), .init("observed")] }
+    let alone = outcome.marks.contains { $0.alone != nil }
+    if alone { columns.append(.init("alone")) }
     var table = TextTable(columns)
     for mark in outcome.marks.prefix(limit ?? .max) {
       var cells = [
@@ -151,6 +153,7 @@ extension ReplayReport {
         Units.count(mark.modelled.slabPages),
       ]
       if let pages = mark.followed { cells += [Units.count(pages.predicted), Units.count(pages.observed)] }
+      if alone { cells.append(mark.alone.map { Units.count($0) } ?? "-") }
       table.add(cells)
     }
     return table

@@ -34,7 +34,9 @@ extension ReplayReport {
   }
 
   private var markHeading: String {
-    var text = "At the trace's markers (followed, observed: change of slab pages since the first event)"
+    var text = "At the trace's markers (followed, observed"
+    text += outcome.marks.contains { $0.alone != nil } ? ", alone" : ""
+    text += ": change of slab pages since the first event)"
     let all = UInt64(outcome.marks.count) + outcome.omittedMarks
     if all > UInt64(Self.standardMarks) { text += "; the first \(Self.standardMarks) of \(Units.count(all))" }
     return text
@@ -67,7 +69,7 @@ extension ReplayReport {
       let misses = missTable(grades)
       if !misses.rows.isEmpty { text += misses.text() + "\n" }
     }
-    if let note = ungradedNote { text += ReportHeading.prose(note) + "\n\n" }
+    if let note = startNote ?? ungradedNote { text += ReportHeading.prose(note) + "\n\n" }
     if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).text() + "\n" }
     if let pages = pageFrames.map({ PageFrameSection(findings: $0) }) { text += pages.text() + "\n" }
     text += ReportHeading.section(cacheHeading(limit)) + cacheTable(limit: limit).text() + "\n"
@@ -90,7 +92,7 @@ extension ReplayReport {
       let misses = missTable(grades)
       if !misses.rows.isEmpty { text += misses.markdown() + "\n" }
     }
-    if let note = ungradedNote { text += SafeText.markdown(note) + "\n\n" }
+    if let note = startNote ?? ungradedNote { text += SafeText.markdown(note) + "\n\n" }
     if let verification = findings.slabInfo { text += slabInfoTable(verification, limit: limit).markdown() + "\n" }
     if let pages = pageFrames.map({ PageFrameSection(findings: $0) }) { text += pages.markdown() + "\n" }
     text += "## " + cacheHeading(limit) + "\n\n" + cacheTable(limit: limit).markdown() + "\n"

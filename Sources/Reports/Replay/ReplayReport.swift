@@ -42,6 +42,12 @@ public struct ReplayReport: Sendable {
     return text
   }
 
+  /// From where on grades count, if not from the first event.
+  var startNote: String? {
+    guard outcome.grades != nil, findings.startsFromDump else { return nil }
+    return "Graded from the moment of --before on: its dump of \(name)'s lists is where the model starts."
+  }
+
   /// What stands in the place of grades when there are none.
   var ungradedNote: String? {
     switch findings.ungraded {

@@ -15,6 +15,7 @@ extension SLAB {
 
   /// Completes a request that was answered with `needsSlab`: fills the CPU's array from the block at `base` and hands
   /// out one object. `colour`, if given, is the slab's instead of the next one's; `filled` how many objects the array takes.
+  /// The slab belongs to the CPU's memory node.
   ///
   /// Follows `cache_grow_begin`, `alloc_block` and `cache_grow_end` in mm/slab.c, Linux 6.1.
   public mutating func addSlab(cache: Int, cpu: Int, base: UInt64, colour: Int? = nil, filled: Int? = nil)
@@ -22,12 +23,13 @@ extension SLAB {
   {
     let geometry = caches[cache].geometry
     let state = cache * cpuLimit + cpu
-    let offset = geometry.firstObject + (colour ?? takeColour(cache)) * geometry.colourBytes
-    let id = makeSlab(cache: cache, base: base, offset: offset, order: geometry.order)
+    let home = arrays[state].home
+    let offset = geometry.firstObject + (colour ?? takeColour(home, geometry.colours)) * geometry.colourBytes
+    let id = makeSlab(cache: cache, base: base, offset: offset, order: geometry.order, home: home)
     caches[cache].growths += 1
     let isNeeded = arrays[state].count == 0
     if isNeeded { _ = fill(state, from: id, atMost: min(filled ?? batch(state), arrays[state].limit)) }
-    caches[cache].freeObjects += geometry.objectsPerSlab - Int(slabs[Int(id)].active)
+    nodes[home].freeObjects += geometry.objectsPerSlab - Int(slabs[Int(id)].active)
     if !isNeeded {
       // Frees by interrupts filled the array meanwhile.
       addToFree(id, atTail: true)
@@ -45,11 +47,10 @@ extension SLAB {
     return entries[arrays[state].start + arrays[state].count]
   }
 
-  private mutating func takeColour(_ cache: Int) -> Int {
-    let colours = caches[cache].geometry.colours
-    let used = caches[cache].colourNext
+  mutating func takeColour(_ home: Int, _ colours: Int) -> Int {
+    let used = nodes[home].colourNext
     let next = used + 1 >= colours ? 0 : used + 1
-    caches[cache].colourNext = next
+    nodes[home].colourNext = next
     return profile.slab.coloursBeforeUse ? next : used
   }
 
@@ -62,30 +63,32 @@ extension SLAB {
   @inline(never)
   private mutating func refill(_ cache: Int, _ state: Int) -> Bool {
     var wanted = batch(state)
-    let shared = caches[cache].shared
-    if caches[cache].freeObjects == 0, shared.count == 0 { return false }
+    let home = arrays[state].home
+    let shared = nodes[home].shared
+    if nodes[home].freeObjects == 0, shared.count == 0 { return false }
     if shared.count > 0 {
       let moved = min(shared.count, wanted, arrays[state].limit)
       let from = shared.start + shared.count - moved
       for index in 0..<moved { entries[arrays[state].start + index] = entries[from + index] }
       arrays[state].count = moved
-      caches[cache].shared.count -= moved
-      caches[cache].shared.wasTouched = true
+      nodes[home].shared.count -= moved
+      nodes[home].shared.wasTouched = true
+      nodes[home].lastSharedTaker = state
       return true
     }
     let objects = caches[cache].geometry.objectsPerSlab
     while wanted > 0 {
-      var id = caches[cache].partial.head
+      var id = nodes[home].partial.head
       if id < 0 {
-        caches[cache].freeWasTouched = true
-        id = caches[cache].free.head
+        nodes[home].freeWasTouched = true
+        id = nodes[home].free.head
       }
       if id < 0 { break }
       wanted = fill(state, from: id, atMost: wanted)
       unlink(id)
       if Int(slabs[Int(id)].active) < objects { addToPartial(id, atTail: false) }
     }
-    caches[cache].freeObjects -= arrays[state].count
+    nodes[home].freeObjects -= arrays[state].count
     return arrays[state].count > 0
   }
 

@@ -7,14 +7,15 @@ extension SLAB {
   public func prediction(cache: Int, cpu: Int) -> SlabObject? {
     let array = arrays[cache * cpuLimit + cpu]
     if array.count > 0 { return entries[array.start + array.count - 1] }
-    let shared = caches[cache].shared
+    let home = array.home
+    let shared = nodes[home].shared
     if shared.count > 0 { return entries[shared.start + shared.count - 1] }
-    if caches[cache].freeObjects == 0 { return nil }
+    if nodes[home].freeObjects == 0 { return nil }
     // The last object of the batch is on top.
     var wanted = batch(cache * cpuLimit + cpu)
     let objects = caches[cache].geometry.objectsPerSlab
     var last: SlabObject?
-    for head in [caches[cache].partial.head, caches[cache].free.head] {
+    for head in [nodes[home].partial.head, nodes[home].free.head] {
       var id = head
       while id >= 0, wanted > 0 {
         let slab = slabs[Int(id)]
@@ -63,26 +64,56 @@ extension SLAB {
     min(batch(cache * cpuLimit + cpu), caches[cache].geometry.objectsPerSlab)
   }
 
-  /// The colour that the next slab of a cache gets.
-  public func nextColour(cache: Int) -> Int {
-    let used = caches[cache].colourNext
+  /// The colour that the next slab of a cache on a CPU's node gets.
+  public func nextColour(cache: Int, cpu: Int) -> Int {
+    let used = nodes[cache * nodeCount + nodeOfCPU[cpu]].colourNext
     let next = used + 1 >= caches[cache].geometry.colours ? 0 : used + 1
     return profile.slab.coloursBeforeUse ? next : used
   }
 
   /// The kernel gave a new slab this colour: later ones follow from it.
-  public mutating func setColour(cache: Int, to colour: Int) {
+  public mutating func setColour(cache: Int, cpu: Int, to colour: Int) {
     let colours = caches[cache].geometry.colours
-    caches[cache].colourNext = profile.slab.coloursBeforeUse ? colour : (colour + 1 >= colours ? 0 : colour + 1)
+    nodes[cache * nodeCount + nodeOfCPU[cpu]].colourNext =
+      profile.slab.coloursBeforeUse ? colour : (colour + 1 >= colours ? 0 : colour + 1)
   }
 
-  /// Adds a slab that was there before the trace, all of whose objects are handed out.
+  /// Adds a slab that was there before the trace, all of whose objects are handed out. It belongs to the first node.
   public mutating func adoptSlab(cache: Int, base: UInt64, offset: Int) -> Int32 {
     let geometry = caches[cache].geometry
-    let id = makeSlab(cache: cache, base: base, offset: offset, order: geometry.order)
+    let id = makeSlab(cache: cache, base: base, offset: offset, order: geometry.order, home: cache * nodeCount)
     slabs[Int(id)].active = UInt16(geometry.objectsPerSlab)
     caches[cache].liveObjects += geometry.objectsPerSlab
     return id
+  }
+
+  /// Adds a slab that was there before the trace, with its free objects in the order they will be handed out.
+  public mutating func adoptSlab(cache: Int, base: UInt64, offset: Int, free: [UInt16]) -> Int32 {
+    let id = adoptSlab(cache: cache, base: base, offset: offset)
+    let objects = caches[cache].geometry.objectsPerSlab
+    let isFree = Set(free.filter { $0 < objects })
+    if isFree.isEmpty { return id }
+    var order = (0..<objects).map { UInt16($0) }.filter { !isFree.contains($0) }
+    for index in free where isFree.contains(index) { order.append(index) }
+    let list = slabs[Int(id)].list
+    for (position, index) in order.prefix(objects).enumerated() { indices[list + position] = index }
+    slabs[Int(id)].active = UInt16(objects - isFree.count)
+    nodes[Int(slabs[Int(id)].home)].freeObjects += isFree.count
+    caches[cache].liveObjects -= isFree.count
+    if isFree.count == objects { addToFree(id, atTail: true) } else { addToPartial(id, atTail: true) }
+    return id
+  }
+
+  /// Whether an object is neither free in its slab nor in an array.
+  public func isHandedOut(_ object: SlabObject) -> Bool {
+    let slab = slabs[Int(object.slab)]
+    let cache = Int(slab.cache)
+    let free = indices[(slab.list + Int(slab.active))..<(slab.list + caches[cache].geometry.objectsPerSlab)]
+    if free.contains(object.index) { return false }
+    for cpu in 0..<cpuLimit where position(of: object, in: arrays[cache * cpuLimit + cpu]) != nil { return false }
+    if position(of: object, in: nodes[Int(slab.home)].shared) != nil { return false }
+    let own = aliens.isEmpty ? 0..<0 : cache * nodeCount * nodeCount..<(cache + 1) * nodeCount * nodeCount
+    return !own.contains { position(of: object, in: aliens[$0]) != nil }
   }
 
   /// Takes a free object out of the array or slab it is in: somebody got it. Returns the CPU whose array it was in, −1 for
@@ -98,9 +129,17 @@ extension SLAB {
         return cpu
       }
     }
-    if let position = position(of: object, in: caches[cache].shared) {
-      close(caches[cache].shared, position)
-      caches[cache].shared.count -= 1
+    let home = Int(slabs[Int(object.slab)].home)
+    if let position = position(of: object, in: nodes[home].shared) {
+      close(nodes[home].shared, position)
+      nodes[home].shared.count -= 1
+      caches[cache].liveObjects += 1
+      return -1
+    }
+    for alien in aliens.isEmpty ? 0..<0 : cache * nodeCount * nodeCount..<(cache + 1) * nodeCount * nodeCount {
+      guard let position = position(of: object, in: aliens[alien]) else { continue }
+      close(aliens[alien], position)
+      aliens[alien].count -= 1
       caches[cache].liveObjects += 1
       return -1
     }
@@ -124,7 +163,7 @@ extension SLAB {
     // The order of the others stays.
     for index in (free.lowerBound..<position).reversed() { indices[index + 1] = indices[index] }
     slabs[Int(object.slab)].active += 1
-    caches[cache].freeObjects -= 1
+    nodes[Int(slab.home)].freeObjects -= 1
     caches[cache].liveObjects += 1
     if slab.active == 0 {
       unlink(object.slab)
@@ -134,11 +173,56 @@ extension SLAB {
     return true
   }
 
+  /// Notes that somebody allocated from a CPU's array: the reaper will leave it alone once, the next refill is a full one.
+  public mutating func touch(cache: Int, cpu: Int) { arrays[cache * cpuLimit + cpu].wasTouched = true }
+
+  /// The kernel took `object` from the shared array for `cpu` although others lie above it there: the CPU that filled its
+  /// array from it last took those too, under the ones the model gave it. Returns whether that could be done.
+  public mutating func giveShared(above object: SlabObject, cpu: Int) -> Bool {
+    let home = Int(slabs[Int(object.slab)].home)
+    let shared = nodes[home].shared
+    let taker = nodes[home].lastSharedTaker
+    guard taker >= 0, taker % cpuLimit != cpu, let position = position(of: object, in: shared) else { return false }
+    let moved = shared.start + shared.count - 1 - position
+    if moved == 0 || arrays[taker].count + moved > arrays[taker].limit { return false }
+    let start = arrays[taker].start
+    for index in (0..<arrays[taker].count).reversed() { entries[start + moved + index] = entries[start + index] }
+    for index in 0..<moved { entries[start + index] = entries[position + 1 + index] }
+    arrays[taker].count += moved
+    nodes[home].shared.count -= moved
+    return true
+  }
+
+  /// The kernel took a slab for requests without an event that emptied a CPU's array, and whose objects have mostly come back:
+  /// the slab's objects lie under what the array held, as many as fit.
+  public mutating func addSlabUnseen(cache: Int, cpu: Int, base: UInt64) -> Int32 {
+    let geometry = caches[cache].geometry
+    let state = cache * cpuLimit + cpu
+    let home = arrays[state].home
+    let offset = geometry.firstObject + takeColour(home, geometry.colours) * geometry.colourBytes
+    let id = makeSlab(cache: cache, base: base, offset: offset, order: geometry.order, home: home)
+    caches[cache].growths += 1
+    let start = arrays[state].start
+    let moved = min(geometry.objectsPerSlab, arrays[state].batch, arrays[state].limit - arrays[state].count)
+    for index in (0..<arrays[state].count).reversed() { entries[start + moved + index] = entries[start + index] }
+    for index in 0..<moved { entries[start + index] = SlabObject(slab: id, index: UInt16(index)) }
+    arrays[state].count += moved
+    arrays[state].wasTouched = true
+    slabs[Int(id)].active = UInt16(moved)
+    nodes[home].freeObjects += geometry.objectsPerSlab - moved
+    if moved == 0 {
+      addToFree(id, atTail: true)
+    } else if moved < geometry.objectsPerSlab {
+      addToPartial(id, atTail: false)
+    }
+    return id
+  }
+
   /// Puts what a CPU's array holds back into the slabs: the reaper or a drain must have done so.
   public mutating func drain(cache: Int, cpu: Int) {
     let state = cache * cpuLimit + cpu
     let first = released.count
-    putBack(cache, arrays[state].start, arrays[state].count)
+    putBack(arrays[state].home, arrays[state].start, arrays[state].count)
     arrays[state].count = 0
     reverseReleased(from: first)
   }
@@ -152,7 +236,7 @@ extension SLAB {
     if unknown <= 0 || moved <= 0 { return false }
     let first = released.count
     let start = arrays[state].start
-    putBack(cache, start, moved)
+    putBack(arrays[state].home, start, moved)
     arrays[state].count -= moved
     for index in 0..<arrays[state].count { entries[start + index] = entries[start + moved + index] }
     reverseReleased(from: first)
@@ -162,12 +246,13 @@ extension SLAB {
   /// The kernel took a new slab: whatever this CPU could have had must have been handed out. Returns those objects.
   public mutating func exhaust(cache: Int, cpu: Int) -> [SlabObject] {
     let state = cache * cpuLimit + cpu
-    var taken = array(cache: cache, cpu: cpu) + sharedArray(cache: cache)
+    let home = arrays[state].home
+    var taken = array(cache: cache, cpu: cpu) + sharedArray(cache: cache, node: nodeOfCPU[cpu])
     arrays[state].count = 0
-    caches[cache].shared.count = 0
+    nodes[home].shared.count = 0
     let objects = caches[cache].geometry.objectsPerSlab
     while true {
-      let id = caches[cache].partial.head >= 0 ? caches[cache].partial.head : caches[cache].free.head
+      let id = nodes[home].partial.head >= 0 ? nodes[home].partial.head : nodes[home].free.head
       if id < 0 { break }
       let slab = slabs[Int(id)]
       for index in (slab.list + Int(slab.active))..<(slab.list + objects) {
@@ -176,7 +261,7 @@ extension SLAB {
       slabs[Int(id)].active = UInt16(objects)
       unlink(id)
     }
-    caches[cache].freeObjects = 0
+    nodes[home].freeObjects = 0
     caches[cache].liveObjects += taken.count
     return taken
   }
@@ -190,9 +275,12 @@ extension SLAB {
       let state = cache * cpuLimit + cpu
       arrays[state].count = removeEntries(of: id, arrays[state])
     }
-    caches[cache].shared.count = removeEntries(of: id, caches[cache].shared)
-    let free = objects - Int(slabs[Int(id)].active)
-    caches[cache].freeObjects -= free
+    let home = Int(slabs[Int(id)].home)
+    nodes[home].shared.count = removeEntries(of: id, nodes[home].shared)
+    for alien in aliens.isEmpty ? 0..<0 : cache * nodeCount * nodeCount..<(cache + 1) * nodeCount * nodeCount {
+      aliens[alien].count = removeEntries(of: id, aliens[alien])
+    }
+    nodes[home].freeObjects -= objects - Int(slabs[Int(id)].active)
     unlink(id)
     destroy(id)
     released.removeLast()
@@ -209,8 +297,7 @@ extension SLAB {
   }
 
   private mutating func recountLive(_ cache: Int) {
-    var free = caches[cache].freeObjects + caches[cache].shared.count
-    for cpu in 0..<cpuLimit { free += arrays[cache * cpuLimit + cpu].count }
+    let free = freeObjects(cache: cache) + objectsInArrays(cache: cache)
     caches[cache].liveObjects = caches[cache].slabs * caches[cache].geometry.objectsPerSlab - free
   }
 }

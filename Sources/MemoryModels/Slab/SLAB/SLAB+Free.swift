@@ -8,7 +8,11 @@ extension SLAB {
     let cache = Int(slabs[Int(object.slab)].cache)
     let state = cache * cpuLimit + cpu
     caches[cache].liveObjects -= 1
-    if arrays[state].count >= arrays[state].limit { flush(cache, state) }
+    if nodeCount > 1, Int(slabs[Int(object.slab)].home) != arrays[state].home {
+      freeAlien(object, cache, state)
+      return
+    }
+    if arrays[state].count >= arrays[state].limit { flush(state) }
     entries[arrays[state].start + arrays[state].count] = object
     arrays[state].count += 1
   }
@@ -16,28 +20,29 @@ extension SLAB {
   /// Makes room in a full array: its oldest objects go to the shared array or, if that is full, to their slabs.
   /// Follows `cache_flusharray` in mm/slab.c, Linux 6.1.
   @inline(never)
-  private mutating func flush(_ cache: Int, _ state: Int) {
+  private mutating func flush(_ state: Int) {
     var moved = arrays[state].batch
     let start = arrays[state].start
-    let room = caches[cache].shared.limit - caches[cache].shared.count
+    let home = arrays[state].home
+    let room = nodes[home].shared.limit - nodes[home].shared.count
     let first = released.count
     if room > 0 {
       moved = min(moved, room)
-      let target = caches[cache].shared.start + caches[cache].shared.count
+      let target = nodes[home].shared.start + nodes[home].shared.count
       for index in 0..<moved { entries[target + index] = entries[start + index] }
-      caches[cache].shared.count += moved
+      nodes[home].shared.count += moved
     } else {
-      putBack(cache, start, moved)
+      putBack(home, start, moved)
     }
     arrays[state].count -= moved
     for index in 0..<arrays[state].count { entries[start + index] = entries[start + moved + index] }
     reverseReleased(from: first)
   }
 
-  /// Puts objects of an array back into their slabs and gives slabs back while more objects are free than a node keeps.
+  /// Puts objects of a node's slabs back into them and gives slabs back while more objects are free than the node keeps.
   /// Follows `free_block` in mm/slab.c, Linux 6.1.
-  mutating func putBack(_ cache: Int, _ start: Int, _ count: Int) {
-    caches[cache].freeObjects += count
+  mutating func putBack(_ home: Int, _ start: Int, _ count: Int) {
+    nodes[home].freeObjects += count
     for entry in start..<(start + count) {
       let object = entries[entry]
       let id = Int(object.slab)
@@ -51,14 +56,12 @@ extension SLAB {
         addToPartial(object.slab, atTail: true)
       }
     }
-    while caches[cache].freeObjects > caches[cache].geometry.freeLimit, caches[cache].free.tail >= 0 {
-      destroyFreeSlab(cache)
-    }
+    while nodes[home].freeObjects > nodes[home].freeLimit, nodes[home].free.tail >= 0 { destroyFreeSlab(home) }
   }
 
-  private mutating func destroyFreeSlab(_ cache: Int) {
-    let id = caches[cache].free.tail
-    caches[cache].freeObjects -= caches[cache].geometry.objectsPerSlab
+  private mutating func destroyFreeSlab(_ home: Int) {
+    let id = nodes[home].free.tail
+    nodes[home].freeObjects -= caches[home / nodeCount].geometry.objectsPerSlab
     unlink(id)
     destroy(id)
   }
@@ -91,30 +94,34 @@ extension SLAB {
     let second: UInt64 = 1_000_000_000
     let first = (time / second + 1) * second
     for cpu in 0..<cpuLimit { nextReapOfCPU[cpu] = first + UInt64(cpu) * 3_000_000 }
-    for cache in caches.indices { caches[cache].nextReap += first }
+    for home in nodes.indices { nodes[home].nextReap += first }
     nextDue = first
   }
 
   /// One pass of a CPU's reaper. Follows `cache_reap` in mm/slab.c, Linux 6.1.
   public mutating func reap(cpu: Int, at time: UInt64) {
     for cache in caches.indices {
+      if nodeCount > 1 { drainAlien(cache, from: nodeOfCPU[cpu], to: nextAlienNode[cpu]) }
       reapArray(cache: cache, cpu: cpu)
-      if caches[cache].nextReap > time { continue }
-      caches[cache].nextReap = time + profile.slab.nodeReapInterval
-      drainShared(cache)
-      if caches[cache].freeWasTouched {
-        caches[cache].freeWasTouched = false
+      let home = cache * nodeCount + nodeOfCPU[cpu]
+      if nodes[home].nextReap > time { continue }
+      nodes[home].nextReap = time + profile.slab.nodeReapInterval
+      drainShared(home)
+      if nodes[home].freeWasTouched {
+        nodes[home].freeWasTouched = false
       } else {
-        drainFree(cache)
+        drainFree(home)
       }
     }
+    nextAlienNode[cpu] = (nextAlienNode[cpu] + 1) % nodeCount
   }
 
-  /// What the reaper does to a cache's shared array and free slabs when it finds the latter unused.
-  public mutating func reapFree(cache: Int, at time: UInt64) {
-    caches[cache].nextReap = time + profile.slab.nodeReapInterval
-    drainShared(cache)
-    drainFree(cache)
+  /// What the reaper of a CPU does to a cache's shared array and free slabs when it finds the latter unused.
+  public mutating func reapFree(cache: Int, cpu: Int, at time: UInt64) {
+    let home = cache * nodeCount + nodeOfCPU[cpu]
+    nodes[home].nextReap = time + profile.slab.nodeReapInterval
+    drainShared(home)
+    drainFree(home)
   }
 
   /// Takes a fifth out of a CPU's array that nobody allocated from since the last time.
@@ -126,37 +133,36 @@ extension SLAB {
       arrays[state].wasTouched = false
       return
     }
-    let moved = drain(cache, arrays[state])
+    let moved = drain(arrays[state].home, arrays[state])
     arrays[state].count -= moved
   }
 
-  private mutating func drainShared(_ cache: Int) {
-    if caches[cache].shared.count == 0 { return }
-    if caches[cache].shared.wasTouched {
-      caches[cache].shared.wasTouched = false
+  private mutating func drainShared(_ home: Int) {
+    if nodes[home].shared.count == 0 { return }
+    if nodes[home].shared.wasTouched {
+      nodes[home].shared.wasTouched = false
       return
     }
-    let moved = drain(cache, caches[cache].shared)
-    caches[cache].shared.count -= moved
+    let moved = drain(home, nodes[home].shared)
+    nodes[home].shared.count -= moved
   }
 
-  private mutating func drain(_ cache: Int, _ array: ObjectArray) -> Int {
+  private mutating func drain(_ home: Int, _ array: ObjectArray) -> Int {
     var moved = (array.limit + 4) / 5
     if moved > array.count { moved = (array.count + 1) / 2 }
     let first = released.count
-    putBack(cache, array.start, moved)
+    putBack(home, array.start, moved)
     reverseReleased(from: first)
     for index in 0..<(array.count - moved) { entries[array.start + index] = entries[array.start + moved + index] }
     return moved
   }
 
   /// Gives back some free slabs. Follows `drain_freelist` in mm/slab.c, Linux 6.1.
-  private mutating func drainFree(_ cache: Int) {
-    let geometry = caches[cache].geometry
-    let share = 5 * geometry.objectsPerSlab
-    var left = (geometry.freeLimit + share - 1) / share
-    while left > 0, caches[cache].free.tail >= 0 {
-      destroyFreeSlab(cache)
+  private mutating func drainFree(_ home: Int) {
+    let share = 5 * caches[home / nodeCount].geometry.objectsPerSlab
+    var left = (nodes[home].freeLimit + share - 1) / share
+    while left > 0, nodes[home].free.tail >= 0 {
+      destroyFreeSlab(home)
       left -= 1
     }
   }

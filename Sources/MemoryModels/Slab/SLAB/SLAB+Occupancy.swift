@@ -15,7 +15,24 @@ extension SLAB {
   /// What slabinfo would print as a cache's active objects: objects in arrays count as active.
   /// Follows `get_slabinfo` in mm/slab.c, Linux 6.1.
   public func slabinfoActiveObjects(cache index: Int) -> Int {
-    caches[index].slabs * caches[index].geometry.objectsPerSlab - caches[index].freeObjects
+    caches[index].slabs * caches[index].geometry.objectsPerSlab - freeObjects(cache: index)
+  }
+
+  /// Free objects in slabs of all nodes, arrays not counted.
+  func freeObjects(cache: Int) -> Int {
+    (cache * nodeCount..<(cache + 1) * nodeCount).reduce(0) { $0 + nodes[$1].freeObjects }
+  }
+
+  /// Objects in all arrays of a cache.
+  func objectsInArrays(cache: Int) -> Int {
+    var count = 0
+    for cpu in 0..<cpuLimit { count += arrays[cache * cpuLimit + cpu].count }
+    for home in cache * nodeCount..<(cache + 1) * nodeCount {
+      count += nodes[home].shared.count
+      if nodeCount == 1 { continue }
+      for other in 0..<nodeCount { count += aliens[home * nodeCount + other].count }
+    }
+    return count
   }
 
   /// The address of an object.
@@ -31,9 +48,9 @@ extension SLAB {
     return Array(entries[array.start..<(array.start + array.count)])
   }
 
-  /// The objects in the array that the node's CPUs share, the next to be handed out last.
-  public func sharedArray(cache: Int) -> [SlabObject] {
-    let array = caches[cache].shared
+  /// The objects in the array that a node's CPUs share, the next to be handed out last.
+  public func sharedArray(cache: Int, node: Int = 0) -> [SlabObject] {
+    let array = nodes[cache * nodeCount + node].shared
     return Array(entries[array.start..<(array.start + array.count)])
   }
 }

@@ -33,7 +33,7 @@ public struct SLABGeometry: Hashable, Sendable {
   public let batch: Int
   /// Objects that the node's shared array holds; 0 when there is none.
   public let sharedLimit: Int
-  /// Free objects a node keeps before it gives slabs back.
+  /// Free objects that the only node keeps before it gives slabs back.
   public let freeLimit: Int
 
   // Kernels have no larger blocks.
@@ -77,10 +77,16 @@ public struct SLABGeometry: Hashable, Sendable {
     batch = (limit + 1) / 2
     let isShared = slotSize <= profile.pageSize && profile.cpuCount > 1
     sharedLimit = isShared ? policy.sharedFactor * batch : 0
-    // Set when the last CPU but one is up: one CPU fewer for caches that exist before the others start.
-    let cpus = cache.isKmalloc && profile.cpuCount > 1 ? profile.cpuCount - 1 : profile.cpuCount
-    freeLimit = (1 + cpus) * batch + objectsPerSlab
+    freeLimit = (1 + Self.limitingCPUs(cache, profile: profile)) * batch + objectsPerSlab
   }
+
+  /// The CPUs that the limit of free objects counts where there is one memory node.
+  static func limitingCPUs(_ cache: CacheDescription, profile: KernelProfile) -> Int {
+    profile.cpuCount > 1 && EarlyCaches.contains(cache) ? profile.cpuCount - 1 : profile.cpuCount
+  }
+
+  /// Free objects that a node with so many CPUs keeps before it gives slabs back.
+  func freeLimit(cpus: Int) -> Int { (1 + cpus) * batch + objectsPerSlab }
 
   /// Bytes of a slab after its last object and its list.
   public func paddingBytes(pageSize: Int) -> Int {

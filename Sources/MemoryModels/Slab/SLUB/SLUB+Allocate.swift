@@ -20,7 +20,7 @@ extension SLUB {
 
   @inline(never)
   private mutating func allocateSlowly(cache: Int, cpu: Int) -> AllocationOutcome {
-    if takesSingly { return allocateSingly(cache: cache) }
+    if takesSingly { return allocateSingly(cache: cache, cpu: cpu) }
     let state = cache * cpuLimit + cpu
     let active = cpus[state].active
     if active >= 0 {
@@ -37,10 +37,13 @@ extension SLUB {
     return .needsSlab(order: caches[cache].geometry.order)
   }
 
-  /// Takes one object from the node's first slab. Follows `alloc_single_from_partial` in mm/slub.c, Linux 6.1.
-  private mutating func allocateSingly(cache: Int) -> AllocationOutcome {
-    let id = caches[cache].partialHead
-    if id < 0 { return .needsSlab(order: caches[cache].geometry.order) }
+  /// Takes one object from a node's first slab. Follows `alloc_single_from_partial` in mm/slub.c, Linux 6.1.
+  private mutating func allocateSingly(cache: Int, cpu: Int) -> AllocationOutcome {
+    guard let home = listToTakeFrom(cache: cache, cpu: cpu) else {
+      remoteTries += 1
+      return .needsSlab(order: caches[cache].geometry.order)
+    }
+    let id = nodes[home].head
     let index = slabs[Int(id)].freelist
     let link = slabs[Int(id)].links + Int(index)
     slabs[Int(id)].freelist = links[link]
@@ -59,7 +62,7 @@ extension SLUB {
   public mutating func addSlab(cache: Int, cpu: Int, base: UInt64, order: Int? = nil) -> SlabObject {
     let state = cache * cpuLimit + cpu
     if cpus[state].active >= 0 { deactivate(state) }
-    let id = makeSlab(cache: cache, base: base, order: order)
+    let id = makeSlab(cache: cache, base: base, order: order, node: nodeOfCPU[cpu])
     caches[cache].growths += 1
     let slab = slabs[Int(id)]
     let objects = Int(slab.objects)
@@ -117,12 +120,39 @@ extension SLUB {
     return id
   }
 
-  /// Makes the first slab of the node's list the CPU's slab and moves some more to the CPU's partial list.
+  // Out of 1024 times that a node has no partial slab, how often others are asked (`remote_node_defrag_ratio`).
+  private static let remoteDefragmentationRatio = 1000
+
+  /// The node's list from which a CPU without partial slabs of its own takes some: that of its own node, or of another that
+  /// has more than it needs to keep. The kernel asks others most of the time, by the cycle counter; here by a count.
+  /// Follows `get_partial` and `get_any_partial` in mm/slub.c, Linux 6.1.
+  @inline(__always)
+  func listToTakeFrom(cache: Int, cpu: Int) -> Int? {
+    let local = localNode(cache: cache, cpu: cpu)
+    if nodes[local].head >= 0 { return local }
+    return nodeCount == 1 ? nil : remoteList(cache: cache, local: local)
+  }
+
+  @inline(never)
+  private func remoteList(cache: Int, local: Int) -> Int? {
+    if remoteTries % 1024 > Self.remoteDefragmentationRatio { return nil }
+    let first = cache * nodeCount
+    for step in 1..<nodeCount {
+      // Nodes are asked by distance, which is taken to be that of their numbers.
+      let home = first + (local - first + step) % nodeCount
+      if nodes[home].count > caches[cache].geometry.minimumPartial { return home }
+    }
+    return nil
+  }
+
+  /// Makes the first slab of a node's list the CPU's slab and moves some more to the CPU's partial list.
   /// Follows `get_partial_node` in mm/slub.c, Linux 6.1 (the extra slabs: 5.15 counts their free objects).
   mutating func takeFromNode(cache: Int, cpu: Int) -> Bool {
     let state = cache * cpuLimit + cpu
-    let first = caches[cache].partialHead
-    if first < 0 { return false }
+    let list = listToTakeFrom(cache: cache, cpu: cpu)
+    if nodeCount > 1, list != localNode(cache: cache, cpu: cpu) { remoteTries += 1 }
+    guard let list else { return false }
+    let first = nodes[list].head
     let limit = caches[cache].geometry.perCPUPartialLimit
     removePartial(first)
     var available = Int(slabs[Int(first)].objects - slabs[Int(first)].inUse)
@@ -132,7 +162,7 @@ extension SLUB {
     var extra = 0
     while true {
       if countsSlabs ? extra > limit / 2 : available > limit / 2 { break }
-      let id = caches[cache].partialHead
+      let id = nodes[list].head
       if id < 0 { break }
       removePartial(id)
       available += Int(slabs[Int(id)].objects - slabs[Int(id)].inUse)

@@ -13,7 +13,9 @@ extension SLUB {
       if let object = firstFree(partial) { return .object(object) }
       partial = slabs[Int(partial)].next
     }
-    if let object = firstFree(caches[cache].partialHead) { return .object(object) }
+    if let home = listToTakeFrom(cache: cache, cpu: cpu), let object = firstFree(nodes[home].head) {
+      return .object(object)
+    }
     return .needsSlab(order: caches[cache].geometry.order)
   }
 
@@ -254,8 +256,9 @@ extension SLUB {
       slabs[Int(id)].place = .full
     }
     cpus[state].partialCount = 0
-    while caches[cache].partialHead >= 0 {
-      let id = caches[cache].partialHead
+    let home = localNode(cache: cache, cpu: cpu)
+    while nodes[home].head >= 0 {
+      let id = nodes[home].head
       removePartial(id)
       taken += handOutAll(id)
       slabs[Int(id)].place = .full
@@ -263,10 +266,39 @@ extension SLUB {
     return taken
   }
 
+  /// The kernel took a slab for requests without an event that used up the CPU's slab, and whose objects have mostly come
+  /// back: the new slab is in use, and what was free on the old one was taken and freed again.
+  public mutating func addSlabUnseen(cache: Int, cpu: Int, base: UInt64, order: Int) -> Int32 {
+    let state = cache * cpuLimit + cpu
+    var returned: [SlabObject] = []
+    let active = cpus[state].active
+    if active >= 0, !takesSingly {
+      for head in [cpus[state].freelist, slabs[Int(active)].freelist] {
+        var index = head
+        while index != Self.endOfList {
+          returned.append(SlabObject(slab: active, index: index))
+          let link = slabs[Int(active)].links + Int(index)
+          index = links[link]
+          links[link] = Self.handedOut
+        }
+      }
+      slabs[Int(active)].freelist = Self.endOfList
+      slabs[Int(active)].inUse = slabs[Int(active)].objects
+      caches[cache].liveObjects += returned.count
+      forgetActive(state)
+    }
+    let first = addSlab(cache: cache, cpu: cpu, base: base, order: order)
+    if takesSingly { return first.slab }
+    free(first, cpu: cpu)
+    // The first to be handed out again is freed last.
+    for object in returned.reversed() { free(object, cpu: cpu) }
+    return first.slab
+  }
+
   /// The slab that would come into use on `cpu` if the one in use had no free object, or −1.
   public func slabInLine(cache: Int, cpu: Int) -> Int32 {
     let partial = cpus[cache * cpuLimit + cpu].partial
-    return partial >= 0 ? partial : caches[cache].partialHead
+    return partial >= 0 ? partial : nodes[localNode(cache: cache, cpu: cpu)].head
   }
 
   /// Marks the free objects of the slab in use as handed out unseen, and returns how many there were.

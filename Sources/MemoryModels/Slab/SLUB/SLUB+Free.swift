@@ -23,27 +23,27 @@ extension SLUB {
     case .full:
       if caches[cache].geometry.perCPUPartialLimit > 0 {
         putPerCPUPartial(object.slab, state, cpu, drains: true)
-      } else if slabs[id].inUse == 0, keepsEnoughPartial(cache) {
+      } else if slabs[id].inUse == 0, isToBeReleased(id) {
         discard(object.slab)
       } else {
         addPartial(object.slab, atTail: true)
       }
     case .nodePartial:
-      if slabs[id].inUse == 0, !wasFull, keepsEnoughPartial(cache) {
+      if slabs[id].inUse == 0, !wasFull, isToBeReleased(id) {
         removePartial(object.slab)
         discard(object.slab)
       }
     }
   }
 
-  /// Moves a CPU's partial list, newest first, to the tail of the node's list; empty slabs beyond the minimum are
+  /// Moves a CPU's partial list, newest first, to the tail of the nodes' lists; empty slabs beyond the minimum are
   /// released afterwards, oldest first. Follows `__unfreeze_partials` in mm/slub.c, Linux 6.1.
   mutating func unfreezePartials(_ head: Int32) {
     var doomed: [Int32] = []
     var id = head
     while id >= 0 {
       let next = slabs[Int(id)].next
-      if slabs[Int(id)].inUse == 0, keepsEnoughPartial(Int(slabs[Int(id)].cache)) {
+      if slabs[Int(id)].inUse == 0, isToBeReleased(Int(id)) {
         slabs[Int(id)].place = .full
         doomed.append(id)
       } else {
@@ -62,7 +62,7 @@ extension SLUB {
     let id = Int(active)
     let hadRemoteFrees = slabs[id].freelist != Self.endOfList
     returnPrivateObjects(state)
-    if slabs[id].inUse == 0, keepsEnoughPartial(Int(slabs[id].cache)) {
+    if slabs[id].inUse == 0, isToBeReleased(id) {
       discard(active)
     } else if slabs[id].freelist != Self.endOfList {
       addPartial(active, atTail: hadRemoteFrees)
@@ -104,10 +104,14 @@ extension SLUB {
   /// Follows `__kmem_cache_shrink` in mm/slub.c, Linux 6.1.
   public mutating func shrink(cache: Int) {
     flush(cache: cache)
+    for home in cache * nodeCount..<(cache + 1) * nodeCount { shrink(home: home) }
+  }
+
+  private mutating func shrink(home: Int) {
     let promotedAtMost = 32
     var doomed: [Int32] = []
     var promoted = [[Int32]](repeating: [], count: promotedAtMost)
-    var id = caches[cache].partialHead
+    var id = nodes[home].head
     while id >= 0 {
       let next = slabs[Int(id)].next
       let free = Int(slabs[Int(id)].objects - slabs[Int(id)].inUse)

@@ -6,24 +6,26 @@ extension SLUB {
     func check(_ holds: Bool, _ text: @autoclosure () -> String) {
       if !holds { violations.append(text()) }
     }
-    for index in caches.indices {
-      let cache = caches[index]
+    for (home, part) in nodes.enumerated() {
       var count = 0
       var previous: Int32 = -1
-      var id = cache.partialHead
+      var id = part.head
       while id >= 0, count <= slabs.count {
         let slab = slabs[Int(id)]
         check(slab.place == .nodePartial, "slab \(id) on the node's list stands at \(slab.place)")
         check(slab.previous == previous, "slab \(id) has a wrong link back")
-        check(Int(slab.cache) == index, "slab \(id) is on another cache's list")
+        check(Int(slab.home) == home, "slab \(id) is on another cache's or node's list")
+        check(Int(slab.home) / nodeCount == Int(slab.cache), "slab \(id) belongs to another cache")
         check(slab.freelist != Self.endOfList, "slab \(id) on the node's list has no free object")
         places[Int(id)] += 1
         count += 1
         previous = id
         id = slab.next
       }
-      check(cache.partialTail == previous, "cache \(index): wrong tail")
-      check(count == cache.partialCount, "cache \(index): \(count) partial slabs, counted \(cache.partialCount)")
+      check(part.tail == previous, "cache \(home / nodeCount): wrong tail")
+      check(count == part.count, "cache \(home / nodeCount): \(count) partial slabs, counted \(part.count)")
+    }
+    for index in caches.indices {
       for cpu in 0..<cpuLimit { checkCPU(index, cpu, &places, &violations) }
     }
     checkSlabs(places, &violations)

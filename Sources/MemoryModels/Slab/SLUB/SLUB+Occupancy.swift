@@ -11,14 +11,16 @@ extension SLUB {
       releases: cache.releases)
   }
 
-  /// What slabinfo would print as a cache's active objects: all slots but the free ones of slabs on the node's list.
+  /// What slabinfo would print as a cache's active objects: all slots but the free ones of slabs on the nodes' lists.
   /// Follows `get_slabinfo` in mm/slub.c, Linux 6.1.
   public func slabinfoActiveObjects(cache index: Int) -> Int {
     var free = 0
-    var id = caches[index].partialHead
-    while id >= 0 {
-      free += Int(slabs[Int(id)].objects - slabs[Int(id)].inUse)
-      id = slabs[Int(id)].next
+    for home in index * nodeCount..<(index + 1) * nodeCount {
+      var id = nodes[home].head
+      while id >= 0 {
+        free += Int(slabs[Int(id)].objects - slabs[Int(id)].inUse)
+        id = slabs[Int(id)].next
+      }
     }
     return caches[index].slots - free
   }

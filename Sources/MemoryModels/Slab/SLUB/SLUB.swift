@@ -9,7 +9,9 @@ public import KernelTypes
 /// Caches under `slub_debug`, and all caches of CONFIG_SLUB_TINY, have no slab per CPU: objects are taken one by one from
 /// the node's first slab.
 ///
-/// Follows mm/slub.c, Linux 6.1 (one memory node), with other versions' limits from the profile.
+/// With several memory nodes each has a partial list of its own; slabs come from the node of the CPU that asks.
+///
+/// Follows mm/slub.c, Linux 6.1, with other versions' limits from the profile.
 public struct SLUB: ~Copyable {
   /// Where a slab stands.
   @frozen
@@ -47,6 +49,8 @@ public struct SLUB: ~Copyable {
     var previous: Int32 = -1
     /// What the CPU partial list counted for this slab when it joined.
     var counted: Int32 = 0
+    /// The memory node's part of the cache, in `nodes`.
+    var home: Int32 = 0
   }
 
   struct CPUState {
@@ -58,14 +62,18 @@ public struct SLUB: ~Copyable {
     var partialCount: Int32 = 0
   }
 
+  /// The partial list of a memory node (`struct kmem_cache_node`).
+  struct NodePart {
+    var head: Int32 = -1
+    var tail: Int32 = -1
+    var count = 0
+  }
+
   struct Cache {
     var name: String
     let geometry: SLUBGeometry
     /// Bytes before each object in its slot.
     let leftPadding: UInt64
-    var partialHead: Int32 = -1
-    var partialTail: Int32 = -1
-    var partialCount = 0
     var slabs = 0
     var slots = 0
     var pages: UInt64 = 0
@@ -83,6 +91,9 @@ public struct SLUB: ~Copyable {
   /// Whether objects are taken one by one from the node's slabs.
   public let takesSingly: Bool
   let cpuLimit: Int
+  let nodeCount: Int
+  /// The memory node of each CPU.
+  let nodeOfCPU: [Int]
 
   var slabs: [Slab] = []
   var unusedSlabs: [Int32] = []
@@ -90,6 +101,10 @@ public struct SLUB: ~Copyable {
   var caches: [Cache] = []
   // The state of CPU c in cache k is at k × cpuLimit + c.
   var cpus: [CPUState] = []
+  // The list of node n in cache k is at k × nodeCount + n.
+  var nodes: [NodePart] = []
+  // How often another node's list was thought of.
+  var remoteTries = 0
 
   /// Objects that must have been handed out unseen, by slab, in the order of the free list they were on.
   var unseenObjects: [Int32: [UInt16]] = [:]
@@ -106,7 +121,11 @@ public struct SLUB: ~Copyable {
     countsSlabs = profile.slub.partialLimit == .slabs
     keepsAtMinimum = profile.slub.releasesAboveMinimumPartial
     takesSingly = profile.slub.takesSingly
-    self.cpuLimit = max(cpuLimit, 1)
+    let cpus = max(cpuLimit, 1)
+    self.cpuLimit = cpus
+    let nodeOfCPU = (0..<cpus).map { profile.node(ofCPU: $0) }
+    nodeCount = max(profile.nodeCount, (nodeOfCPU.max() ?? 0) + 1)
+    self.nodeOfCPU = nodeOfCPU
   }
 
   /// Adds a cache of objects `slotSize` bytes apart and returns its index. `leftPadding` bytes lie before each object.
@@ -115,6 +134,7 @@ public struct SLUB: ~Copyable {
       Cache(
         name: name, geometry: SLUBGeometry(slotSize: slotSize, profile: profile), leftPadding: UInt64(leftPadding)))
     cpus.append(contentsOf: repeatElement(CPUState(), count: cpuLimit))
+    nodes.append(contentsOf: repeatElement(NodePart(), count: nodeCount))
     return caches.count - 1
   }
 
@@ -129,7 +149,7 @@ public struct SLUB: ~Copyable {
 
   // MARK: - Slab records
 
-  mutating func makeSlab(cache: Int, base: UInt64, order: Int? = nil) -> Int32 {
+  mutating func makeSlab(cache: Int, base: UInt64, order: Int? = nil, node: Int = 0) -> Int32 {
     let geometry = caches[cache].geometry
     let order = order ?? geometry.order
     // A slab cut from a smaller block than usual has fewer objects; links are recycled at their full number.
@@ -155,6 +175,7 @@ public struct SLUB: ~Copyable {
     slab.cache = Int32(cache)
     slab.order = UInt8(order)
     slab.place = .full
+    slab.home = Int32(cache * nodeCount + node)
     slabs[Int(id)] = slab
     caches[cache].slabs += 1
     caches[cache].slots += objects
@@ -180,50 +201,55 @@ public struct SLUB: ~Copyable {
     released.append(ReleasedSlab(base: slab.base, order: Int(slab.order), cache: cache))
   }
 
-  // MARK: - The node's partial list
+  // MARK: - The nodes' partial lists
 
   mutating func addPartial(_ id: Int32, atTail: Bool) {
-    let cache = Int(slabs[Int(id)].cache)
+    let home = Int(slabs[Int(id)].home)
     slabs[Int(id)].place = .nodePartial
     if atTail {
-      let tail = caches[cache].partialTail
+      let tail = nodes[home].tail
       slabs[Int(id)].previous = tail
       slabs[Int(id)].next = -1
-      if tail >= 0 { slabs[Int(tail)].next = id } else { caches[cache].partialHead = id }
-      caches[cache].partialTail = id
+      if tail >= 0 { slabs[Int(tail)].next = id } else { nodes[home].head = id }
+      nodes[home].tail = id
     } else {
-      let head = caches[cache].partialHead
+      let head = nodes[home].head
       slabs[Int(id)].next = head
       slabs[Int(id)].previous = -1
-      if head >= 0 { slabs[Int(head)].previous = id } else { caches[cache].partialTail = id }
-      caches[cache].partialHead = id
+      if head >= 0 { slabs[Int(head)].previous = id } else { nodes[home].tail = id }
+      nodes[home].head = id
     }
-    caches[cache].partialCount += 1
+    nodes[home].count += 1
   }
 
   mutating func removePartial(_ id: Int32) {
     let slab = slabs[Int(id)]
-    let cache = Int(slab.cache)
+    let home = Int(slab.home)
     if slab.previous >= 0 {
       slabs[Int(slab.previous)].next = slab.next
     } else {
-      caches[cache].partialHead = slab.next
+      nodes[home].head = slab.next
     }
     if slab.next >= 0 {
       slabs[Int(slab.next)].previous = slab.previous
     } else {
-      caches[cache].partialTail = slab.previous
+      nodes[home].tail = slab.previous
     }
     slabs[Int(id)].next = -1
     slabs[Int(id)].previous = -1
-    caches[cache].partialCount -= 1
+    nodes[home].count -= 1
   }
 
-  /// Whether an empty slab is released instead of kept. Follows the `min_partial` tests of mm/slub.c.
+  /// Whether a slab is released when it is empty, instead of kept on its node's list.
+  /// Follows the `min_partial` tests of mm/slub.c.
   @inline(__always)
-  func keepsEnoughPartial(_ cache: Int) -> Bool {
-    let count = caches[cache].partialCount
-    let minimum = caches[cache].geometry.minimumPartial
+  func isToBeReleased(_ id: Int) -> Bool {
+    let count = nodes[Int(slabs[id].home)].count
+    let minimum = caches[Int(slabs[id].cache)].geometry.minimumPartial
     return keepsAtMinimum ? count > minimum : count >= minimum
   }
+
+  /// The list of a CPU's own node for a cache.
+  @inline(__always)
+  func localNode(cache: Int, cpu: Int) -> Int { nodeCount == 1 ? cache : cache * nodeCount + nodeOfCPU[cpu] }
 }
