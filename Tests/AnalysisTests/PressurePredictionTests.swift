@@ -72,8 +72,7 @@ import Testing
       #expect(zone.perCPULists.matched == zone.perCPULists.checked, "\(zone)")
       #expect(zone.pageblocks.matched == zone.pageblocks.checked, "\(zone)")
     }
-    #expect(findings.types.allSatisfy { $0.predicted == $0.observed })
-    #expect(Set(findings.types.map(\.zone.node)) == [0, 1])
+    #expect(!findings.types.isEmpty && findings.types.allSatisfy { $0.predicted == $0.observed })
   }
 
   /// Without a dump the start is made from zoneinfo and kpageflags, which name nodes, too.
