@@ -63,7 +63,8 @@ import Testing
 
   @Test func moreKeptFreeMeansMoreShortage() throws {
     let result = try settings("vm.min_free_kbytes=4096")
-    #expect(result.own.requests == result.changed.requests && result.own.requests > 10_000)
+    // Those that were served: with more kept free, a few are not.
+    #expect(result.own.requests > 10_000 && result.changed.requests <= result.own.requests)
     #expect(result.own.belowLowMark > 0 && result.changed.belowLowMark > result.own.belowLowMark)
     #expect(result.changed.belowMinimumMark > result.own.belowMinimumMark)
     let minimum = try #require(result.limits.first { $0.zone == "DMA32" && $0.name == "min" })

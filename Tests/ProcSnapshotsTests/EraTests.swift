@@ -267,6 +267,25 @@ import Testing
     #expect(info.freeLists.map(\.type) == ["Movable"] && info.damage.linesLeftOut == 1)
   }
 
+  @Test("pagetypeinfo of several nodes has everything once for each, and is printed so")
+  func pageTypeInfoOfNodes() throws {
+    func node(_ number: Int, _ zone: String) -> String {
+      "Page block order: 9\nPages per block:  512\n\n"
+        + "Free pages count per migrate type at order       0      1 \n"
+        + "Node    \(number), zone \(zone), type    Unmovable      \(number)      5 \n"
+        + "Node    \(number), zone \(zone), type      Movable      7 >100000 \n\n"
+        + "Number of blocks type     Unmovable      Movable \n"
+        + "Node \(number), zone \(zone)            1           3\(number) \n"
+    }
+    let text = node(0, "  Normal") + node(1, "  Normal")
+    let info = try PageTypeInfo(parsing: FileContent(name: "pagetypeinfo", text: text))
+    #expect(info.damage.linesLeftOut == 0)
+    #expect(info.freeLists.map(\.id.node) == [0, 0, 1, 1])
+    #expect(info.blocks?.rows.map(\.id.node) == [0, 1])
+    #expect(info.blocks?.rows.map { $0.blocks.last } == [30, 31])
+    #expect(String(decoding: info.bytes, as: UTF8.self) == text)
+  }
+
   @Test("each frame of kpageflags has one use")
   func uses() throws {
     let words: [UInt64] = [1 << 20, 1 << 10, 1 << 7, 1 << 26, 1 << 5 | 1 << 12, 1 << 5, 1 << 32, 0]

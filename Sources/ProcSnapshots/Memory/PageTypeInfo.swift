@@ -56,27 +56,33 @@ public struct PageTypeInfo: KernelFile {
     pagesPerBlock = pages
     freeLists = []
     var lists: [(line: FieldCursor, list: FreeList)] = []
+    var part = Part.freeLists
     while var cursor = text.line() {
       let line = cursor
-      if cursor.isAtEnd || cursor.take("Free pages count") { continue }
-      if cursor.take("Number of blocks type ") {
-        blocks = BlockTable(types: cursor.words(), rows: [])
+      // Each node's text begins with the first two lines again.
+      if cursor.isAtEnd || cursor.take("Page block order:") || cursor.take("Pages per block:") { continue }
+      if cursor.take("Free pages count") {
+        part = .freeLists
+      } else if cursor.take("Number of blocks type ") {
+        part = .blocks
+        blocks = BlockTable(types: cursor.words(), rows: blocks?.rows ?? [])
       } else if cursor.take("Number of mixed blocks ") {
-        mixedBlocks = BlockTable(types: cursor.words(), rows: [])
-      } else if blocks == nil {
+        part = .mixedBlocks
+        mixedBlocks = BlockTable(types: cursor.words(), rows: mixedBlocks?.rows ?? [])
+      } else if part == .freeLists {
         if let list = cursor.freeList() {
           lists.append((line, list))
         } else {
           text.leaveOut(line, expected: "Node    0, zone   Normal, type    Movable      1      2 …")
         }
       } else {
-        let types = (mixedBlocks ?? blocks)?.types.count
+        let types = (part == .blocks ? blocks : mixedBlocks)?.types.count
         guard let id = cursor.zoneID(), let counts = cursor.counts(), counts.count == types else {
           text.leaveOut(line, expected: "Node 0, zone   Normal            1            2 …, one number a type")
           continue
         }
         let row = BlockTable.Row(id: id, blocks: counts)
-        if mixedBlocks != nil { mixedBlocks?.rows.append(row) } else { blocks?.rows.append(row) }
+        if part == .blocks { blocks?.rows.append(row) } else { mixedBlocks?.rows.append(row) }
       }
     }
     // All lists have the same orders: a line with more or fewer columns is damaged.
@@ -92,8 +98,20 @@ public struct PageTypeInfo: KernelFile {
     damage = text.damageSoFar
   }
 
+  private enum Part {
+    case freeLists, blocks, mixedBlocks
+  }
+
   public var bytes: [UInt8] {
     var writer = ByteWriter()
+    var nodes: [Int] = []
+    for list in freeLists where !nodes.contains(list.id.node) { nodes.append(list.id.node) }
+    for node in nodes { write(node, to: &writer) }
+    return writer.bytes
+  }
+
+  /// Follows `pagetypeinfo_show` in mm/vmstat.c, which is called for each node.
+  private func write(_ node: Int, to writer: inout ByteWriter) {
     writer.put("Page block order: \(pageblockOrder)\nPages per block:  \(pagesPerBlock)\n\n")
     writer.left("Free pages count per migrate type at order", 43)
     writer.put(" ")
@@ -102,7 +120,7 @@ public struct PageTypeInfo: KernelFile {
       writer.put(" ")
     }
     writer.newline()
-    for list in freeLists {
+    for list in freeLists where list.id.node == node {
       writer.zoneID(list.id, nodeWidth: 4)
       writer.put(", type ")
       writer.right(list.type, 12)
@@ -114,14 +132,13 @@ public struct PageTypeInfo: KernelFile {
       }
       writer.newline()
     }
-    if let blocks { writer.blockTable("Number of blocks type ", blocks) }
-    if let mixedBlocks { writer.blockTable("Number of mixed blocks ", mixedBlocks) }
-    return writer.bytes
+    if let blocks { writer.blockTable("Number of blocks type ", blocks, node) }
+    if let mixedBlocks { writer.blockTable("Number of mixed blocks ", mixedBlocks, node) }
   }
 }
 
 extension ByteWriter {
-  fileprivate mutating func blockTable(_ title: String, _ table: PageTypeInfo.BlockTable) {
+  fileprivate mutating func blockTable(_ title: String, _ table: PageTypeInfo.BlockTable, _ node: Int) {
     newline()
     left(title, 23)
     for type in table.types {
@@ -129,7 +146,7 @@ extension ByteWriter {
       put(" ")
     }
     newline()
-    for row in table.rows {
+    for row in table.rows where row.id.node == node {
       zoneID(row.id)
       put(" ")
       for count in row.blocks {
