@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import KernelTypes
+import MemoryModels
 import ProcSnapshots
 import Replay
 import Reports
@@ -40,7 +41,26 @@ struct FaultsCommand: ToolCommand {
   @Option(name: .long, help: ArgumentHelp("The process of the snapshots, if they have no status.", valueName: "pid"))
   var pid: Int?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The processor whose look-aside buffers are modelled: \(TLBGeometry.catalogue.map(\.name).joined(separator: ", ")), or buffers such as L1D:64/4:4K,L2:1536/12:4K-2M.",
+      valueName: "name"))
+  var tlb = "skylake"
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How addresses are translated: x86_64, x86_64-5level, pae or ia32 (default: by the architecture).",
+      valueName: "name"))
+  var scheme: String?
+
   func validate() throws {
+    _ = try processors()
+    if let scheme, !["x86_64", "x86_64-5level", "pae", "ia32"].contains(scheme) {
+      throw ValidationError(
+        "--scheme \(scheme) is none of x86_64, x86_64-5level, pae, ia32: only x86 has events of page faults.")
+    }
     try output.require([.text, .json, .markdown], command: "faults")
     if beforeLabel != nil, before == nil { throw ValidationError("--before-label chooses in --before; give --before.") }
     if afterLabel != nil, after == nil { throw ValidationError("--after-label chooses in --after; give --after.") }
@@ -56,7 +76,9 @@ struct FaultsCommand: ToolCommand {
     var run = TraceRun(input, environment, reading: try environment.openTrace(input.trace))
     let profile = run.profile.kernelProfile
     let replay = FaultReplay(
-      profile: profile, strings: run.strings, seeds: seeds, policy: FaultSeeds.policy(before, profile: profile))
+      profile: profile, strings: run.strings, seeds: seeds,
+      policy: FaultSeeds.policy(before, profile: profile, scheme: scheme.flatMap { TranslationScheme(named: $0) }),
+      processors: try processors())
     let start = seeds.first.flatMap { replay.figures(pid: $0.pid) }
     var batch = EventBatch()
     while let parts = try run.next(&batch) {
@@ -92,6 +114,15 @@ struct FaultsCommand: ToolCommand {
     case .text, .html, .csv: try destination.write(report.text())
     }
     return run.status(subject, environment)
+  }
+
+  private func processors() throws -> Processors.Settings {
+    if let known = TLBGeometry.named(tlb) { return Processors.Settings(geometry: known) }
+    var problem = ""
+    guard let given = TLBGeometry(parsing: tlb, problem: &problem) else {
+      throw ValidationError("--tlb: \(problem), or a processor's name.")
+    }
+    return Processors.Settings(geometry: given)
   }
 
   private static func read(_ path: String, _ labels: String?) throws -> [Snapshot] {

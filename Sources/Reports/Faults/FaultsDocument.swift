@@ -34,15 +34,6 @@ struct FaultsDocument: Encodable {
     }
   }
 
-  /// Modelled, as its name in the report says.
-  struct TLB: Encodable {
-    var modelled = true
-    var faultingMisses: UInt64
-    var walkReads: UInt64
-    var pageFlushes: UInt64
-    var fullFlushes: UInt64
-  }
-
   struct PageTables: Encodable {
     /// Of all living processes, below the roots.
     var pages: Int
@@ -101,6 +92,17 @@ struct FaultsDocument: Encodable {
     var observed: Int64
   }
 
+  /// How counters of resident pages of one kind were foreseen.
+  struct Resident: Encodable {
+    var checked: UInt64
+    var matched: UInt64
+    /// Misses where the counter was higher: pages were mapped unseen.
+    var more: UInt64
+    /// Misses where it was lower: pages had gone that no event names.
+    var fewer: UInt64
+    var missedPages: UInt64
+  }
+
   struct Verification: Encodable {
     var predictedFaults: UInt64
     var inferredFaults: UInt64
@@ -108,6 +110,7 @@ struct FaultsDocument: Encodable {
     var tables: Grade
     var present: Grade
     var resident: Grade
+    var residentByKind: [String: Resident]
     var fork: Grade
     var forkTables: Pair
     var unmapsTold: UInt64
@@ -126,7 +129,7 @@ struct FaultsDocument: Encodable {
   }
 
   var faults: Faults
-  var tlb: TLB
+  var tlb: TLBFigures
   var pageTables: PageTables
   var processes: [Process]
   var areas: [Area]
@@ -157,9 +160,7 @@ struct FaultsDocument: Encodable {
     faults = Self.faults(outcome.total)
     faults.user = outcome.userFaults
     faults.kernel = outcome.kernelFaults
-    tlb = TLB(
-      faultingMisses: outcome.total.faults, walkReads: outcome.walkReads, pageFlushes: outcome.pageFlushes,
-      fullFlushes: outcome.fullFlushes)
+    tlb = TLBFigures(outcome.tlb, outcome.processors)
     pageTables = Self.tables(outcome.processes.filter { !$0.hasEnded }.map(\.tables))
     processes = outcome.processes.prefix(report.top ?? .max).map { process in
       var resident: [String: Int] = [:]
@@ -184,6 +185,7 @@ struct FaultsDocument: Encodable {
     verification = Verification(
       predictedFaults: outcome.predicted, inferredFaults: outcome.inferred, frames: Grade(outcome.frameGrade),
       tables: Grade(outcome.tableGrade), present: Grade(outcome.presentGrade), resident: Grade(outcome.residentGrade),
+      residentByKind: Self.resident(outcome),
       fork: Grade(outcome.forkGrade), forkTables: Pair(outcome.forkTables), unmapsTold: outcome.unmapsTold,
       pid: report.findings.pid, start: Self.comparisons(report.findings.before),
       end: Self.comparisons(report.findings.after),
@@ -195,6 +197,18 @@ struct FaultsDocument: Encodable {
     inferred = Inferred(
       faults: outcome.inferred, unknownAddresses: outcome.unknownAddresses, badMappings: outcome.badAreas,
       untrackedProcesses: outcome.untracked)
+  }
+
+  private static func resident(_ outcome: FaultReplayOutcome) -> [String: Resident] {
+    var kinds: [String: Resident] = [:]
+    for kind in ResidentKind.allCases {
+      let misses = outcome.residentByKind[kind.rawValue]
+      if misses.grade.checked == 0 { continue }
+      kinds["\(kind)"] = Resident(
+        checked: misses.grade.checked, matched: misses.grade.matched, more: misses.more, fewer: misses.fewer,
+        missedPages: misses.missedPages)
+    }
+    return kinds
   }
 
   private static func comparisons(_ comparisons: [FaultFindings.Comparison]) -> [Comparison] {
