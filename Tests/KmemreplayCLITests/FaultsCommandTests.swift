@@ -47,6 +47,20 @@ import TraceEvents
     #expect(without.status == .failed && without.errors.contains("has no page faults"))
     #expect(faults(["--before-label", "pre"]).status == .usage)
     #expect(faults(["--format", "csv"]).status == .usage)
+    #expect(faults(["--tlb", "nothing"]).status == .usage)
+    #expect(faults(["--scheme", "arm"]).status == .usage)
+  }
+
+  @Test func `The look-aside buffers of the processor are the ones asked for`() {
+    let zen = faults(known + Self.window + ["--tlb", "zen1"])
+    #expect(zen.status == .done && zen.output.contains("TLB of zen1 [modelled]"))
+    // Without tags every switch of address space flushes all.
+    #expect(zen.output.contains("flushes of everything"))
+    let small = faults(known + Self.window + ["--tlb", "L1D:4,L1I:4"])
+    #expect(small.status == .done && small.output.contains("TLB of L1D:4,L1I:4 [modelled]"))
+    // What a fault was doesn't depend on them.
+    let line = { (text: String) in text.split(separator: "\n").first { $0.contains("frames taken in faults") } }
+    #expect(line(zen.output) == line(small.output) && line(zen.output) != nil)
   }
 
   @Test func `Faults outside of every mapping, at strange addresses, are classified`() {

@@ -36,6 +36,24 @@ import Testing
     #expect(run("translate", "1", "--tables", folder + "/missing").status == .failed)
   }
 
+  @Test func `a scenario's tables are walked, by address or region`() throws {
+    let scenario = SampleTraces.file("scenarios/copy-on-write.scenario")
+    let walk = run("translate", "data+0x2010", "--scenario", scenario, "--process", "parent", "--access", "write")
+    #expect(walk.status == .done, "\(walk.errors)")
+    #expect(walk.output.contains("region data + 0x2010") && walk.output.contains("PML4 (pgd)"))
+    #expect(walk.output.contains("the kernel's entry: a page, writable, dirty, accessed"))
+    let json = run("translate", "data", "--scenario", scenario, "--format", "json")
+    #expect(json.status == .done && json.output.contains(#""container" : "scenario""#))
+    let below = run("translate", "0x10", "--scenario", scenario, "--process", "parent")
+    #expect(below.status == .done && below.output.contains("the entry is not present"))
+    let nobody = run("translate", "data", "--scenario", scenario, "--process", "child")
+    #expect(nobody.status == .failed && nobody.errors.contains("no process `child` is alive at the end; alive: parent"))
+    #expect(run("translate", "heap9", "--scenario", scenario).errors.contains("nor a region of `parent`"))
+    let folder = try CapturedSnapshots.directory(["bad": "process a\nfly\n"])
+    defer { CapturedSnapshots.remove(folder) }
+    #expect(run("translate", "0", "--scenario", folder + "/bad").errors.contains("/bad:2:1: unknown word `fly`"))
+  }
+
   @Test func `what can't be mapped is said`() {
     #expect(run("translate", "1000", "--map", "1000=1000:8K").errors.contains("the scheme has no page of that size"))
     #expect(run("translate", "1000", "--map", "800000000000=0").errors.contains("not canonical"))
@@ -51,7 +69,10 @@ import Testing
     ["translate", "1", "--map", "0=0:4K:q"], ["translate", "1", "--map", "0=0", "--tables", "x"],
     ["translate", "1", "--map", "0=0", "--scheme", "vax"], ["translate", "1", "--map", "0=0", "--stack"],
     ["translate", "1", "--map", "0=0", "--selector", "12345"], ["translate", "1", "--map", "0=0", "--format", "csv"],
-    ["translate", "1", "--map", "0=0", "--root", "0"],
+    ["translate", "1", "--map", "0=0", "--root", "0"], ["translate", "1", "--map", "0=0", "--scenario", "x"],
+    ["translate", "1", "--map", "0=0", "--process", "a"], ["translate", "data", "--map", "0=0"],
+    ["translate", "1", "--scenario", "x", "--scheme", "arm"],
+    ["translate", "1", "--scenario", "x", "--selector", "73"],
   ])
   func `a command line that makes no sense is a usage error`(arguments: [String]) {
     let errors = MemorySink()

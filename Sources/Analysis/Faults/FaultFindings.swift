@@ -11,6 +11,12 @@ public struct FaultFindings: Sendable {
     public var predicted: Int64
     public var observed: Int64
     public var isMatch: Bool { predicted == observed }
+
+    public init(name: String, predicted: Int64, observed: Int64) {
+      self.name = name
+      self.predicted = predicted
+      self.observed = observed
+    }
   }
 
   /// Pages of a mapping in memory at the end.

@@ -28,8 +28,12 @@ public enum FaultSeeds {
   }
 
   /// The settings of virtual memory, as far as snapshots tell; huge pages only where they are said to be on.
-  public static func policy(_ snapshots: [Snapshot], profile: KernelProfile) -> VirtualMemoryPolicy {
-    var policy = VirtualMemoryPolicy()
+  ///
+  /// Without a `scheme`, 64-bit machines have four levels and 32-bit ones PAE, as distributions build them.
+  public static func policy(
+    _ snapshots: [Snapshot], profile: KernelProfile, scheme: TranslationScheme? = nil
+  ) -> VirtualMemoryPolicy {
+    var policy = VirtualMemoryPolicy(scheme: scheme ?? (profile.architecture == .x86 ? .pae : .x86_64))
     policy.hugePages = .never
     // `always madvise [never]`
     let setting = snapshots.compactMap(\.hugePages).first?.listing["enabled"] ?? ""

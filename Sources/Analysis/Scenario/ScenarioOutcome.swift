@@ -23,6 +23,8 @@ public struct ScenarioOutcome: Sendable {
     /// Pages by `ResidentKind`.
     public var resident: [Int]
     public var tables: [Int]
+    /// Bytes of page tables that the kernel counts (VmPTE).
+    public var tableBytes: UInt64
     public var mappedPages: Int
     public var areas: Int
     public var signals: [FaultSignal] = []
@@ -49,10 +51,12 @@ public struct ScenarioOutcome: Sendable {
   public var major = 0
   /// Accesses of pages, with and without a fault.
   public var accesses: UInt64 = 0
-  /// Modelled flushes and reads of page tables by walks.
-  public var pageFlushes: UInt64 = 0
-  public var fullFlushes: UInt64 = 0
-  public var walkReads: UInt64 = 0
+  /// What the processor's look-aside buffers did for the accesses; zeros if the machine has none.
+  public var tlb = TLBCounters()
+  /// The processor; `nil` if accesses go by the tables alone.
+  public var processor: Processors.Settings?
+  /// How addresses are translated.
+  public var scheme = TranslationScheme.x86_64
   public var memory = Memory()
   public var statements = 0
 

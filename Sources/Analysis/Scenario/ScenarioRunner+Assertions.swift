@@ -8,7 +8,8 @@ extension ScenarioRunner {
   private static let regionKeys = ["rss", "anon", "swap", "huge", "shared", "size"]
   private static let machineKeys = [
     "free", "committed", "commit-limit", "tables", "swap-used", "swapped-in", "swapped-out", "kills", "huge-faults",
-    "huge-fallbacks", "pool-free", "pool-reserved",
+    "huge-fallbacks", "pool-free", "pool-reserved", "accesses", "tlb-hits", "tlb-misses", "walk-reads", "page-flushes",
+    "space-flushes", "full-flushes",
   ]
 
   /// Checks `assert [PROCESS [REGION]] KEY OPERATOR VALUE`.
@@ -58,6 +59,13 @@ extension ScenarioRunner {
       case "huge-fallbacks": return (memory.counters.hugeFallbacks, false)
       case "pool-free": return (memory.hugePoolPages.free, false)
       case "pool-reserved": return (memory.hugePoolPages.reserved, false)
+      case "accesses": return (Int(outcome.accesses - accessMark), false)
+      case "tlb-hits": return (tlb { $0.firstLevelHits + $0.secondLevelHits }, false)
+      case "tlb-misses": return (tlb { $0.misses }, false)
+      case "walk-reads": return (tlb { $0.walkReferences }, false)
+      case "page-flushes": return (tlb { $0.pageFlushes }, false)
+      case "space-flushes": return (tlb { $0.contextFlushes }, false)
+      case "full-flushes": return (tlb { $0.fullFlushes }, false)
       default: throw unknown(key, Self.machineKeys)
       }
     }
@@ -71,7 +79,7 @@ extension ScenarioRunner {
     case "file": return (space[.file] * bytes, true)
     case "shmem": return (space[.sharedMemory] * bytes, true)
     case "swap": return (space[.swap] * bytes, true)
-    case "pte": return (space.pageTables * bytes, true)
+    case "pte": return (Int(space.pageTableBytes), true)
     case "size": return (space.mappedPages * bytes, true)
     case "areas": return (space.areas.count, false)
     case "minor": return (space.minorFaults - process.minorMark, false)
@@ -80,6 +88,11 @@ extension ScenarioRunner {
     case "hugetlb": return (Int(space.hugeTLBBytes), true)
     default: throw unknown(key, Self.processKeys)
     }
+  }
+
+  /// A count of the look-aside buffers since the last `mark`.
+  private func tlb(_ count: (TLBCounters) -> UInt64) -> Int {
+    Int(count(machine().processors?.counters ?? TLBCounters()) - count(tlbMark))
   }
 
   private func regionFigure(

@@ -61,17 +61,20 @@ extension ScenarioRunner {
       let result = attempt { () throws(CallError) in try memory.fork(space, pid: child.pid) }
       if result == nil {
         child.regions = process.regions
-        outcome.fullFlushes += 1
       } else {
         processes[child.name] = nil
         order.removeAll { $0 == child.name }
       }
       return result
     case .exec:
-      process.regions = [:]
-      let fresh = memory.execute(space, name: statement.operands[1].text)
-      try prepare(process, fresh, statement.word)
-      return nil
+      let result = attempt { () throws(CallError) in
+        _ = try memory.execute(space, name: statement.operands[1].text)
+      }
+      if result == nil, let fresh = memory.spaces[process.pid] {
+        process.regions = [:]
+        try prepare(process, fresh, statement.word)
+      }
+      return result
     case .limit: return try limit(statement, space)
     default: break
     }
@@ -79,8 +82,6 @@ extension ScenarioRunner {
     let (start, bytes) = try range(statement, region)
     switch statement.verb {
     case .unmap:
-      outcome.fullFlushes += bytes >> 12 > 33 ? 1 : 0
-      outcome.pageFlushes += bytes >> 12 > 33 ? 0 : bytes >> 12
       return attempt { () throws(CallError) in try memory.unmap(space, start, bytes) }
     case .protect:
       let access = try access(statement.operands[2])
@@ -191,6 +192,9 @@ extension ScenarioRunner {
       address = start
       end = start &+ bytes
     }
+    if policy.scheme.virtualAddressBits == 32, end > 1 << 32, let word = statement.options["at"] {
+      throw ScenarioError(word, "\(word.shown) has more than the 32 bits of \(policy.scheme.name)")
+    }
     let step = max(try statement.options["step"]?.bytes(pageBytes: policy.pageBytes) ?? policy.pageBytes, 1)
     let memory = machine()
     var signal: FaultSignal?
@@ -223,8 +227,6 @@ extension ScenarioRunner {
 
   private func note(_ fault: FaultOutcome) {
     outcome.byKind[FaultKind.allCases.firstIndex(of: fault.kind) ?? 0] += 1
-    outcome.walkReads += UInt64(max(policy.tableShifts.count + 1 - fault.newTables, 1))
-    if fault.kind == .copyOnWrite || fault.kind == .copyOnWriteReuse { outcome.pageFlushes += 1 }
     if fault.kind.isError { return }
     if fault.isMajor { outcome.major += 1 } else { outcome.minor += 1 }
   }

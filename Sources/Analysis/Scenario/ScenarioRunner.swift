@@ -41,6 +41,11 @@ public final class ScenarioRunner {
   var outcome = ScenarioOutcome()
   private var nextPID = 100
   var policy = VirtualMemoryPolicy()
+  private var processors: Processors.Settings?
+  private var hasProcessors = true
+  /// Accesses and what the look-aside buffers did until the last `mark`.
+  private(set) var accessMark: UInt64 = 0
+  private(set) var tlbMark = TLBCounters()
 
   public init(_ scenario: Scenario) { self.scenario = scenario }
 
@@ -94,16 +99,22 @@ public final class ScenarioRunner {
     var swap: UInt64 = 0
     var kernel = KernelVersion(6, 1)
     var hugePages = 0
+    try chooseScheme(statement)
+    let pageBytes = policy.pageBytes
     for name in statement.options.keys.sorted() {
       guard let word = statement.options[name] else { continue }
       switch name {
       case "ram":
-        ram = try word.bytes(pageBytes: 4096)
+        ram = try word.bytes(pageBytes: pageBytes)
         if !((16 << 20)...Self.memoryLimit).contains(ram) {
           throw ScenarioError(word, "a machine has 16M to 64G of memory")
         }
+        let reaches = policy.scheme.format != .ia32 && policy.scheme.format != .armShort
+        if !reaches, ram > 4 << 30 {
+          throw ScenarioError(word, "the entries of \(policy.scheme.name) name 4G of memory at most")
+        }
       case "swap":
-        swap = try word.bytes(pageBytes: 4096)
+        swap = try word.bytes(pageBytes: pageBytes)
         if swap > Self.memoryLimit { throw ScenarioError(word, "swap has at most 64G") }
       case "kernel":
         guard let version = KernelVersion(parsing: word.text) else {
@@ -114,18 +125,23 @@ public final class ScenarioRunner {
         guard let choice = VirtualMemoryPolicy.HugePages(rawValue: word.text) else {
           throw ScenarioError(word, "\(word.shown) is none of always, madvise, never")
         }
+        if choice != .never, !policy.hasHugePages {
+          throw ScenarioError(word, "\(policy.scheme.name) has no huge pages")
+        }
         policy.hugePages = choice
       case "overcommit":
         policy.overcommit = VirtualMemoryPolicy.Overcommit(rawValue: try word.number(0...2)) ?? .heuristic
       case "overcommit-ratio": policy.overcommitRatio = try word.number(0...1000)
-      case "overcommit-size": policy.overcommitKilobytes = Int(clamping: try word.bytes(pageBytes: 4096) >> 10)
+      case "overcommit-size": policy.overcommitKilobytes = Int(clamping: try word.bytes(pageBytes: pageBytes) >> 10)
       case "swappiness": policy.swappiness = try word.number(0...200)
       case "page-cluster": policy.pageCluster = try word.number(0...6)
       case "hugepages": hugePages = try word.number(0...32768)
-      case "mmap-min-addr": policy.minimumAddress = try word.bytes(pageBytes: 4096) & ~4095
+      case "mmap-min-addr": policy.minimumAddress = try word.bytes(pageBytes: pageBytes) & ~(pageBytes - 1)
       case "max-map-count": policy.maximumAreas = try word.number(1...1_000_000)
+      case "scheme": break
+      case "tlb", "data-caches": try chooseProcessor(name, word)
       default:
-        let bytes = try word.bytes(pageBytes: 4096)
+        let bytes = try word.bytes(pageBytes: pageBytes)
         guard bytes >= 4096, bytes.nonzeroBitCount == 1, bytes <= 2 << 20 else {
           throw ScenarioError(word, "\(word.shown) is no power of two from 4K to 2M")
         }
@@ -137,16 +153,66 @@ public final class ScenarioRunner {
     if statement.options["thp"] == nil, isSmall { policy.hugePages = .never }
     policy.usesHugeZeroPage = !isSmall
     let made = makeMemory(ram: ram, kernel: kernel)
-    made.setSwap(pages: Int(swap >> 12))
+    made.setSwap(pages: Int(swap >> UInt64(policy.pageShift)))
+    if hugePages > 0, !policy.hasHugePages, let word = statement.options["hugepages"] {
+      throw ScenarioError(word, "\(policy.scheme.name) has no huge pages")
+    }
     if hugePages > 0, made.setHugePool(hugePages) < hugePages, let word = statement.options["hugepages"] {
       throw ScenarioError(word, "only \(made.hugePoolPages.total) huge pages could be had")
     }
   }
 
+  /// The scheme comes first: it decides about the size of a page.
+  private func chooseScheme(_ statement: ScenarioStatement) throws(ScenarioError) {
+    guard let word = statement.options["scheme"] else { return }
+    guard let scheme = TranslationScheme(named: word.text) else {
+      let names = TranslationScheme.all().map(\.name).joined(separator: ", ")
+      throw ScenarioError(word, "\(word.shown) is no scheme of translation; there are \(names)")
+    }
+    policy = VirtualMemoryPolicy(scheme: scheme)
+  }
+
+  private func chooseProcessor(_ name: String, _ word: ScenarioWord) throws(ScenarioError) {
+    if name == "tlb", word.text == "none" {
+      hasProcessors = false
+      return
+    }
+    var chosen = processors ?? Processors.Settings(policy.scheme)
+    if name == "data-caches" {
+      guard let caches = DataCacheGeometry(parsing: word.text) else {
+        throw ScenarioError(word, "\(word.shown) is no list of caches; expected sizes and ways such as 32K/8,1M/16")
+      }
+      chosen.dataCaches = caches
+    } else if let known = TLBGeometry.named(word.text) {
+      chosen.geometry = known
+    } else {
+      var problem = ""
+      guard let given = TLBGeometry(parsing: word.text, contexts: chosen.geometry.contexts, problem: &problem) else {
+        let names = TLBGeometry.catalogue.map(\.name).joined(separator: ", ")
+        throw ScenarioError(word, "\(problem); or one of \(names), none")
+      }
+      chosen.geometry = given
+    }
+    processors = chosen
+  }
+
+  private var architecture: Architecture {
+    switch policy.scheme.format {
+    case .ia32, .pae: .x86
+    case .x86_64: .x86_64
+    case .armShort: .arm
+    case .arm64: .arm64
+    }
+  }
+
   @discardableResult
   private func makeMemory(ram: UInt64 = 256 << 20, kernel: KernelVersion = KernelVersion(6, 1)) -> VirtualMemory {
-    let supply = PhysicalSupply(profile: KernelProfile(kernel: kernel), totalBytes: ram)
+    let profile = KernelProfile(kernel: kernel, architecture: architecture, pageSize: Int(policy.pageBytes))
+    let supply = PhysicalSupply(profile: profile, totalBytes: ram)
     let made = VirtualMemory(policy: policy, supply: supply)
+    if hasProcessors {
+      made.processors = Processors(policy.scheme, processors ?? Processors.Settings(policy.scheme))
+    }
     memory = made
     return made
   }
@@ -174,7 +240,9 @@ public final class ScenarioRunner {
 
   private func addProcess(_ statement: ScenarioStatement) throws(ScenarioError) {
     let process = try makeProcess(statement.operands[0])
-    guard let space = machine().addProcess(process.pid, name: process.name) else { return }
+    guard let space = machine().addProcess(process.pid, name: process.name) else {
+      throw ScenarioError(statement.operands[0], "there is no memory for its first page table (ENOMEM)")
+    }
     space.isPrivileged = statement.flags["unprivileged"] == nil
     try prepare(process, space, statement.word)
   }
@@ -202,8 +270,9 @@ public final class ScenarioRunner {
       throw ScenarioError(word, "no memory can be promised for its stack (\(error.rawValue))")
     }
     machine().setHeapStart(space, 0x0100_0000)
-    let top = policy.userEnd
-    process.regions = ["stack": Region(start: top - 33 * policy.pageBytes, bytes: 33 * policy.pageBytes)]
+    if let stack = space.areas.areas.last {
+      process.regions = ["stack": Region(start: stack.start, bytes: stack.bytes)]
+    }
   }
 
   // MARK: - Names
@@ -238,6 +307,8 @@ public final class ScenarioRunner {
   }
 
   private func setMark() {
+    accessMark = outcome.accesses
+    tlbMark = machine().processors?.counters ?? TLBCounters()
     for process in processes.values {
       guard let space = machine().spaces[process.pid] else { continue }
       process.minorMark = space.minorFaults
@@ -259,6 +330,7 @@ public final class ScenarioRunner {
     ScenarioOutcome.Process(
       pid: process.pid, name: process.name, isAlive: isAlive, minor: space.minorFaults, major: space.majorFaults,
       resident: ResidentKind.allCases.map { space[$0] }, tables: space.pageTablesByLevel,
+      tableBytes: space.pageTableBytes,
       mappedPages: space.mappedPages, areas: space.areas.count, signals: process.signals)
   }
 
@@ -275,10 +347,13 @@ public final class ScenarioRunner {
           ScenarioOutcome.Process(
             pid: process.pid, name: name, isAlive: false,
             wasKilled: memory.kills.contains { $0.pid == process.pid }, minor: 0, major: 0,
-            resident: ResidentKind.allCases.map { _ in 0 }, tables: [], mappedPages: 0, areas: 0,
+            resident: ResidentKind.allCases.map { _ in 0 }, tables: [], tableBytes: 0, mappedPages: 0, areas: 0,
             signals: process.signals))
       }
     }
+    outcome.scheme = policy.scheme
+    outcome.tlb = memory.processors?.counters ?? TLBCounters()
+    outcome.processor = memory.processors?.settings
     outcome.memory.totalPages = memory.supply.totalPages
     outcome.memory.freePages = memory.supply.freePages
     outcome.memory.tablePages = memory.tablePages

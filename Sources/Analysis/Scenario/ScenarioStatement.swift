@@ -24,7 +24,7 @@ enum ScenarioVerb: String, CaseIterable, Sendable {
     case .machine:
       [
         "ram", "swap", "kernel", "thp", "overcommit", "overcommit-ratio", "overcommit-size", "swappiness",
-        "page-cluster", "hugepages", "mmap-min-addr", "max-map-count", "fault-around",
+        "page-cluster", "hugepages", "mmap-min-addr", "max-map-count", "fault-around", "scheme", "tlb", "data-caches",
       ]
     case .file: ["size", "cached"]
     case .map: ["size", "file", "offset", "at"]

@@ -30,6 +30,8 @@ public struct TranslationRequest: Sendable {
   public var source: String?
   /// Table pages by level, where tables were made from mappings.
   public var tablePages: [Int]?
+  /// Where a scenario has the address, if the tables are a scenario's.
+  public var place: ScenarioPlace?
 
   public init(
     address: UInt64, access: MemoryAccess, segment: LogicalAddress? = nil,

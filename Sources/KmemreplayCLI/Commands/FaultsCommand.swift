@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import KernelTypes
+import MemoryModels
 import ProcSnapshots
 import Replay
 import Reports
@@ -28,7 +29,26 @@ struct FaultsCommand: ReportingCommand {
   @Option(name: .long, help: ArgumentHelp("The process of the snapshots, if they have no status.", valueName: "pid"))
   var pid: Int?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The processor whose look-aside buffers are modelled: \(TLBGeometry.catalogue.map(\.name).joined(separator: ", ")), or buffers such as L1D:64/4:4K,L2:1536/12:4K-2M.",
+      valueName: "name"))
+  var tlb = "skylake"
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How addresses are translated: x86_64, x86_64-5level, pae or ia32 (default: by the architecture).",
+      valueName: "name"))
+  var scheme: String?
+
   func validate() throws {
+    _ = try processors()
+    if let scheme, !["x86_64", "x86_64-5level", "pae", "ia32"].contains(scheme) {
+      throw ValidationError(
+        "--scheme \(scheme) is none of x86_64, x86_64-5level, pae, ia32: only x86 has events of page faults.")
+    }
     try output.require([.text, .json, .markdown], command: "faults")
     if let pid, !(1...0x7FFF_FFFF).contains(pid) { throw ValidationError("--pid \(pid) is no process.") }
   }
@@ -40,7 +60,8 @@ struct FaultsCommand: ReportingCommand {
 
     var run = TraceRun(input, environment, reading: try environment.openTrace(input.trace))
     let pass = FaultPass(
-      profile: run.profile.kernelProfile, strings: run.strings, before: before, after: after, pid: pid)
+      profile: run.profile.kernelProfile, strings: run.strings, before: before, after: after, pid: pid,
+      scheme: scheme.flatMap { TranslationScheme(named: $0) }, processors: try processors())
     var batch = EventBatch()
     while let parts = try run.next(&batch) {
       for part in parts where part.phase != .after {
@@ -53,6 +74,15 @@ struct FaultsCommand: ReportingCommand {
     let report = FaultsReport(subject: subject, findings: findings, top: output.top)
     try destination.write(report, as: output.format)
     return run.status(subject, environment)
+  }
+
+  private func processors() throws -> Processors.Settings {
+    if let known = TLBGeometry.named(tlb) { return Processors.Settings(geometry: known) }
+    var problem = ""
+    guard let given = TLBGeometry(parsing: tlb, problem: &problem) else {
+      throw ValidationError("--tlb: \(problem), or a processor's name.")
+    }
+    return Processors.Settings(geometry: given)
   }
 
   private func requireFaults(_ subject: ReportSubject) throws {

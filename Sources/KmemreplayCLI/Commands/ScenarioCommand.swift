@@ -25,18 +25,31 @@ struct ScenarioCommand: ReportingCommand {
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
     let bytes = try TextFile.read(scenario, upTo: Scenario.sizeLimit)
     let destination = try output.openDestination(environment, input: scenario)
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw CommandFailure("\(SafeText.printable(scenario)): is no text; a scenario is UTF-8")
-    }
+    let runner = try Self.runner(bytes, scenario)
     let outcome: ScenarioOutcome
     do throws(ScenarioError) {
-      outcome = try ScenarioRunner(try Scenario(parsing: text)).run()
+      outcome = try runner.run()
     } catch {
-      throw CommandFailure(
-        "\(SafeText.printable(scenario)):\(error.line):\(error.column): \(SafeText.printable(error.message))")
+      throw Self.failure(scenario, error)
     }
     let report = ScenarioReport(name: scenario, bytes: bytes.count, outcome: outcome)
     try destination.write(report, as: output.format)
     return outcome.failures > 0 ? .thresholdExceeded : .done
+  }
+
+  /// Reads a scenario; `path` is for messages.
+  static func runner(_ bytes: [UInt8], _ path: String) throws -> ScenarioRunner {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw CommandFailure("\(SafeText.printable(path)): is no text; a scenario is UTF-8")
+    }
+    do throws(ScenarioError) {
+      return ScenarioRunner(try Scenario(parsing: text))
+    } catch {
+      throw failure(path, error)
+    }
+  }
+
+  static func failure(_ path: String, _ error: ScenarioError) -> CommandFailure {
+    CommandFailure("\(SafeText.printable(path)):\(error.line):\(error.column): \(SafeText.printable(error.message))")
   }
 }

@@ -13,12 +13,18 @@ struct TranslateCommand: ReportingCommand {
     discussion: """
       Example: kmemreplay translate 7f1234567abc --map 7f1234567000=12345000:4K:ru --access write
 
-      The tables are made from the mappings given, or read from a text file with words of physical memory (--tables). \
-      With --selector, the address is an offset in an IA-32 segment.
+      Example: kmemreplay translate data+0x1000 --scenario SampleTraces/scenarios/copy-on-write.scenario --process parent
+
+      The tables are made from the mappings given, or read from a text file with words of physical memory (--tables), or \
+      they are those of a process when a scenario is over (--scenario). With --selector, the address is an offset in an \
+      IA-32 segment.
       """)
 
-  @Argument(help: "The virtual address, in hexadecimal; with --selector, the offset in the segment.")
-  var address: Hexadecimal
+  @Argument(
+    help:
+      "The virtual address, in hexadecimal; with --selector, the offset in the segment; with --scenario, also a region."
+  )
+  var address: AddressArgument
 
   @OptionGroup(title: "Tables") var options: TranslationOptions
   @OptionGroup(title: "Output") var output: OutputOptions
@@ -43,11 +49,15 @@ struct TranslateCommand: ReportingCommand {
     try output.require([.text, .json, .markdown], command: "translate")
     if let selector, selector.value >> 16 != 0 { throw ValidationError("--selector has 16 bits.") }
     if stack, selector == nil { throw ValidationError("--stack is about --selector; give one.") }
+    if address.value == nil, options.scenario == nil {
+      throw ValidationError("\(address.text) is no address; expected hexadecimal such as 7f1234567abc.")
+    }
+    if selector != nil, options.scenario != nil { throw ValidationError("Programs of scenarios have flat segments.") }
     if stack, access == .execute { throw ValidationError("A stack segment is never executed.") }
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
-    let destination = try output.openDestination(environment, input: options.tables ?? "")
+    let destination = try output.openDestination(environment, input: options.tables ?? options.scenario ?? "")
     let findings = TranslationFindings(try request())
     let report = TranslationReport(findings: findings)
     try destination.write(report, as: output.format)
@@ -57,8 +67,10 @@ struct TranslateCommand: ReportingCommand {
   }
 
   private func request() throws -> TranslationRequest {
+    if let path = options.scenario { return try scenarioRequest(path) }
+    guard let address = address.value else { throw CommandFailure("\(SafeText.printable(address.text)) is no address") }
     // ARM64's second base register translates addresses that begin with ones.
-    let half: TranslationScheme.Half = address.value >> 63 != 0 ? .high : .low
+    let half: TranslationScheme.Half = address >> 63 != 0 ? .high : .low
     let who = MemoryAccess(access.kind, isUser: !kernelMode)
     var request: TranslationRequest
     if let path = options.tables {
@@ -69,10 +81,10 @@ struct TranslateCommand: ReportingCommand {
         )
       }
       request = TranslationRequest(
-        address: address.value, access: who, descriptors: dump.descriptors, scheme: dump.scheme,
+        address: address, access: who, descriptors: dump.descriptors, scheme: dump.scheme,
         controls: options.controls, root: base(root, dump.scheme), memory: dump.image, source: path)
     } else {
-      request = try made(half, who)
+      request = try made(address, half, who)
     }
     if let selector {
       if request.scheme.virtualAddressBits != 32 || request.scheme.format == .armShort {
@@ -84,6 +96,25 @@ struct TranslateCommand: ReportingCommand {
         register: stack ? .stack : access == .execute ? .code : .data)
     }
     return request
+  }
+
+  /// Runs a scenario and takes the tables that it leaves.
+  private func scenarioRequest(_ path: String) throws -> TranslationRequest {
+    let runner = try ScenarioCommand.runner(try TextFile.read(path, upTo: Scenario.sizeLimit), path)
+    do throws(ScenarioError) {
+      _ = try runner.run()
+    } catch {
+      throw ScenarioCommand.failure(path, error)
+    }
+    do throws(ScenarioPlaceError) {
+      var request = try runner.translation(
+        of: address.text, MemoryAccess(access.kind, isUser: !kernelMode), processName: options.process,
+        controls: options.controls)
+      request.source = path
+      return request
+    } catch {
+      throw CommandFailure("\(SafeText.printable(path)): \(SafeText.printable(error.description))")
+    }
   }
 
   /// The address in a base register's value.
@@ -106,7 +137,8 @@ struct TranslateCommand: ReportingCommand {
   }
 
   /// Makes tables from the mappings.
-  private func made(_ half: TranslationScheme.Half, _ who: MemoryAccess) throws -> TranslationRequest {
+  private func made(_ address: UInt64, _ half: TranslationScheme.Half, _ who: MemoryAccess) throws -> TranslationRequest
+  {
     guard let scheme = TranslationScheme(named: options.schemeName, half: half) else {
       throw CommandFailure("there is no scheme \(options.schemeName)")
     }
@@ -125,7 +157,7 @@ struct TranslateCommand: ReportingCommand {
       }
     }
     return TranslationRequest(
-      address: address.value, access: who, scheme: scheme, controls: options.controls, root: table.rootAddress,
+      address: address, access: who, scheme: scheme, controls: options.controls, root: table.rootAddress,
       memory: table.image, tablePages: table.tablePages)
   }
 }

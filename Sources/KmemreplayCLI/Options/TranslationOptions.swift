@@ -18,6 +18,19 @@ struct Hexadecimal: ExpressibleByArgument {
   }
 }
 
+/// An address in hexadecimal, or a place in a scenario.
+struct AddressArgument: ExpressibleByArgument {
+  var text: String
+  /// `nil` if it is no number.
+  var value: UInt64?
+
+  init?(argument: String) {
+    if argument.isEmpty { return nil }
+    text = argument
+    value = Hexadecimal(argument: argument)?.value
+  }
+}
+
 /// A mapping of `--map`: `VA=PA[:SIZE[:FLAGS]]`.
 struct MappingArgument: ExpressibleByArgument {
   var address: UInt64
@@ -103,6 +116,17 @@ struct TranslationOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
+      "The tables of a process as a scenario leaves it. `-` is standard input. The address may be a region's name, with an offset such as data+0x2000.",
+      valueName: "file"))
+  var scenario: String?
+
+  @Option(
+    name: .long, help: ArgumentHelp("Which of the scenario's processes, if more than one is alive.", valueName: "name"))
+  var process: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
       "How addresses are translated: \(TranslationScheme.all().map(\.name).joined(separator: ", ")) (default: by --arch).",
       valueName: "name"))
   var scheme: String?
@@ -133,8 +157,11 @@ struct TranslationOptions: ParsableArguments {
   var dacr: Hexadecimal?
 
   func validate() throws {
-    if tables != nil, !map.isEmpty { throw ValidationError("--tables and --map exclude each other.") }
-    if tables == nil, map.isEmpty { throw ValidationError("There are no tables: give --tables, or --map.") }
+    let sources = (tables == nil ? 0 : 1) + (map.isEmpty ? 0 : 1) + (scenario == nil ? 0 : 1)
+    if sources > 1 { throw ValidationError("--tables, --map and --scenario exclude each other.") }
+    if sources == 0 { throw ValidationError("There are no tables: give --tables, --map, or --scenario.") }
+    if process != nil, scenario == nil { throw ValidationError("--process is about --scenario; give one.") }
+    if scheme != nil, scenario != nil { throw ValidationError("The scenario says by which scheme: `machine scheme=`.") }
     if let scheme, TranslationScheme(named: scheme) == nil {
       let names = TranslationScheme.all().map(\.name).joined(separator: ", ")
       throw ValidationError("--scheme \(scheme) is not known; expected one of \(names).")

@@ -1,5 +1,6 @@
 import Analysis
 import KernelTypes
+import MemoryModels
 import ProcSnapshots
 import Replay
 import TraceEvents
@@ -14,14 +15,19 @@ struct FaultPass {
   /// What the first known process has at the start.
   private let start: (resident: [Int], tables: [Int])?
 
-  /// Prepares a replay from what snapshots tell of processes; `pid` is theirs if they have no status.
-  init(profile: KernelProfile, strings: StringInterner, before: [Snapshot], after: [Snapshot], pid: Int? = nil) {
+  /// Prepares a replay from what snapshots tell of processes; `pid` is theirs if they have no status. Addresses are
+  /// translated as `scheme` says, by default as the architecture does, on `processors`.
+  init(
+    profile: KernelProfile, strings: StringInterner, before: [Snapshot], after: [Snapshot], pid: Int? = nil,
+    scheme: TranslationScheme? = nil, processors: Processors.Settings? = nil
+  ) {
     self.profile = profile
     self.before = before
     self.after = after
     seeds = before.compactMap { FaultSeeds.process($0, pid: pid) }
     replay = FaultReplay(
-      profile: profile, strings: strings, seeds: seeds, policy: FaultSeeds.policy(before, profile: profile))
+      profile: profile, strings: strings, seeds: seeds,
+      policy: FaultSeeds.policy(before, profile: profile, scheme: scheme), processors: processors)
     start = seeds.first.flatMap { [replay] in replay.figures(pid: $0.pid) }
   }
 

@@ -19,13 +19,19 @@ extension FaultReplay {
       if batch.kind[row] == .pageFaultUser { outcome.userFaults += 1 } else { outcome.kernelFaults += 1 }
     }
     var window = FaultTask.Window(
-      address: address, code: code, additions: [], residentBefore: residents(task.space), isInside: isInside)
+      address: address, code: code, additions: [], residentBefore: residents(task.space), isInside: isInside,
+      processor: Int(batch.cpu[row]))
     let isUser = address < memory.policy.userEnd
     var isSure = true
     if isUser {
+      // The walk that found nothing, or too little.
+      access(task, window)
       isSure = reconcile(task, address, code)
       window.residentBefore = residents(task.space)
-      if !hasArea(task.space, address), !mayGrow(task.space, address) { isSure = stretch(task, to: address) }
+      // Nothing is ever mapped below the lowest address.
+      if !hasArea(task.space, address), !mayGrow(task.space, address), address >= memory.policy.minimumAddress {
+        isSure = stretch(task, to: address)
+      }
       if isSure { isSure = isConfirmed(task, address) }
     }
     if isSure {
@@ -35,7 +41,6 @@ extension FaultReplay {
       let result = memory.fault(task.space, at: address, code: code)
       window.additions = memory.takeTableAdditions()
       window.outcome = result
-      note(result, address)
     }
     task.window = window
   }
@@ -67,13 +72,13 @@ extension FaultReplay {
     memory.cache(area.file, pages: first..<first + (end - start) >> shift)
   }
 
-  /// Modelled figures: what the walk read, and what the fault flushed.
-  private func note(_ result: FaultOutcome, _ address: UInt64) {
-    let levels = memory.policy.tableShifts.count + 1
-    outcome.walkReads += UInt64(max(levels - result.newTables, 1))
-    if result.kind == .copyOnWrite || result.kind == .copyOnWriteReuse || result.kind == .sharedWrite {
-      outcome.pageFlushes += 1
-    }
+  /// Modelled: the access that faults, or is made again when the fault is handled, on its processor.
+  private func access(_ task: FaultTask, _ window: FaultTask.Window) {
+    guard let processors = memory.processors else { return }
+    let kind: MemoryAccess.Kind =
+      window.code.contains(.write) ? .write : window.code.contains(.instruction) ? .execute : .read
+    let access = MemoryAccess(kind, isUser: window.code.contains(.user))
+    _ = processors.translate(task.space, window.address, access, processor: window.processor)
   }
 
   /// Brings the model's entry in line with the error code's present bit; `false` if something is there that the model
@@ -135,6 +140,7 @@ extension FaultReplay {
     }
     guard let result else { return }
     bind(window, result)
+    if !result.kind.isError, window.address < memory.policy.userEnd { access(task, window) }
     if window.isInside { tally(task, window, result) }
   }
 
@@ -244,7 +250,9 @@ extension FaultReplay {
   /// Ties the frames to the model's pages.
   private func bind(_ window: FaultTask.Window, _ result: FaultOutcome) {
     let additions = window.additions.isEmpty ? memory.takeTableAdditions() : window.additions
-    if result.newPages > 0, result.page != .none, window.frames > 0 { pageOfFrame[window.firstFrame] = result.page }
+    if result.newPages > 0, result.page != .none, window.frames > 0 {
+      pageOfFrame[window.firstFrame] = memory.known(result.page)
+    }
     for (frame, table) in zip(window.tables, additions) { tableOfFrame[frame] = table }
   }
 

@@ -131,9 +131,11 @@ extension FaultReplay {
     if task.executing != nil { return }
     // The counters are brought up to date before a fault is handled, and before pages are unmapped.
     let index = kind.rawValue
-    var predicted = task.space[kind] + task.unseen[index]
-    if let window = task.window, window.frames == 0, window.tables.isEmpty {
-      predicted = window.residentBefore[index] + task.unseen[index]
+    var predicted = self.predicted(task, index)
+    if kind == .file, observed > predicted, !assumedFiles.isEmpty, vainSearches < Self.searchLimit {
+      // The kernel says what a file is: its pages were taken for shared memory.
+      learn(task, pages: observed - predicted)
+      predicted = self.predicted(task, index)
     }
     let isUnmapping = observed < predicted && task.window.map { !$0.tables.isEmpty || $0.frames > 0 } ?? true
     if isUnmapping {
@@ -143,7 +145,44 @@ extension FaultReplay {
       return
     }
     outcome.residentGrade.check(predicted == observed)
+    outcome.residentByKind[index].check(predicted: predicted, observed: observed)
     task.unseen[index] += observed - predicted
+  }
+}
+
+extension FaultReplay {
+  /// What a counter must be, by its index: as it was before the fault that the task is in, if that has not taken anything.
+  private func predicted(_ task: FaultTask, _ index: Int) -> Int {
+    if let window = task.window, window.frames == 0, window.tables.isEmpty {
+      return window.residentBefore[index] + task.unseen[index]
+    }
+    return task.space[ResidentKind(rawValue: index) ?? .file] + task.unseen[index]
+  }
+
+  /// Finds out which files of a process have so many pages in memory that are counted as files'.
+  private func learn(_ task: FaultTask, pages missing: Int) {
+    var missing = missing
+    while missing > 0 {
+      let fresh = task.window?.outcome?.mappedPages ?? 0
+      let current = task.window.flatMap { task.space.areas.area(at: $0.address)?.file } ?? FileID.none
+      var pages: [FileID: Int] = [:]
+      for usage in memory.usage(of: task.space)
+      where assumedFiles.contains(usage.area.file) && usage.resident > usage.anonymous {
+        pages[usage.area.file, default: 0] += usage.resident - usage.anonymous
+      }
+      if let mapped = pages[current] { pages[current] = mapped - fresh }
+      let candidates = pages.filter { $0.value > 0 && $0.value <= missing }
+      // Those that explain it all, or else the most of it; of equals the one that was mapped last.
+      guard let chosen = candidates.max(by: { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }) else {
+        vainSearches += 1
+        return
+      }
+      memory.countAsFile(chosen.key)
+      assumedFiles.remove(chosen.key)
+      task.window?.residentBefore[ResidentKind.file.rawValue] += chosen.value
+      task.window?.residentBefore[ResidentKind.sharedMemory.rawValue] -= chosen.value
+      missing -= chosen.value
+    }
   }
 }
 

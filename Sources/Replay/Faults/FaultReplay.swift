@@ -20,7 +20,7 @@ public final class FaultReplay {
   var tasks: [Int32: FaultTask] = [:]
   private var lastTask: FaultTask?
   /// Frames whose use is known: the model's pages, and page tables.
-  var pageOfFrame: [UInt64: PageID] = [:]
+  var pageOfFrame: [UInt64: KnownPage] = [:]
   var tableOfFrame: [UInt64: TableAddition] = [:]
   /// Pages that execve prepared for a stack whose place is not known: frame to PID.
   var looseFrames: [UInt64: Int32] = [:]
@@ -28,6 +28,11 @@ public final class FaultReplay {
   var unbornChildren: [Int] = []
   private var nextPlaceholder = -2
   var files: [String: FileID] = [:]
+  /// Files that count as shared memory only because the snapshots' do.
+  var assumedFiles: Set<FileID> = []
+  /// Searches for such files that found none; a search looks at all entries of a process.
+  var vainSearches = 0
+  static let searchLimit = 1000
   /// Whether files that nobody described count as shared memory: what those of the snapshots do.
   private let assumesSharedMemory: Bool
   var hasForkEvents = false
@@ -47,12 +52,13 @@ public final class FaultReplay {
   /// Prepares a replay of a machine with `totalPages` of memory, with processes that are known from before.
   public init(
     profile: KernelProfile, strings: StringInterner, seeds: [ProcessSeed], totalPages: Int = 1 << 20,
-    policy: VirtualMemoryPolicy = VirtualMemoryPolicy()
+    policy: VirtualMemoryPolicy = VirtualMemoryPolicy(), processors: Processors.Settings? = nil
   ) {
     self.strings = strings
     evidence = FaultEvidence(strings: strings, chargesTables: profile.kernel >= KernelVersion(4, 5))
     memory = VirtualMemory(policy: policy, supply: PhysicalSupply(unlimited: totalPages))
     memory.recordsTables = true
+    memory.processors = Processors(policy.scheme, processors ?? Processors.Settings(policy.scheme))
     assumesSharedMemory = seeds.contains { $0.areas.contains { $0.isSharedMemory } }
     calls = MemoryCallNames(strings)
     outcome.policy = policy
@@ -70,7 +76,7 @@ public final class FaultReplay {
     }
     for page in seed.pages {
       let id = memory.adoptPage(space, at: page.address, isFile: page.isFile, isExclusive: page.isExclusive)
-      if let id, page.frame != 0 { pageOfFrame[page.frame] = id }
+      if let id, page.frame != 0 { pageOfFrame[page.frame] = memory.known(id) }
     }
     let task = FaultTask(pid: seed.pid, comm: strings.intern(seed.name), space: space, isKnown: true)
     tasks[Int32(truncatingIfNeeded: seed.pid)] = task
@@ -100,6 +106,7 @@ public final class FaultReplay {
     if let known = files[name] { return known }
     let file = memory.addFile(name, bytes: .max, isSharedMemory: isSharedMemory ?? assumesSharedMemory)
     files[name] = file
+    if isSharedMemory == nil, assumesSharedMemory { assumedFiles.insert(file) }
     return file
   }
 
@@ -157,8 +164,6 @@ public final class FaultReplay {
     if let old = tasks[Int32(truncatingIfNeeded: pid)] { end(old) }
     guard let space = try? memory.fork(parent.space, pid: pid) else { return }
     outcome.forks += 1
-    // Entries are write-protected at once for all processors.
-    outcome.fullFlushes += 1
     let child = FaultTask(pid: pid, comm: parent.comm, space: space, isKnown: parent.isKnown)
     child.parent = parent.pid
     child.inferred = parent.inferred
@@ -183,7 +188,8 @@ public final class FaultReplay {
     close(task)
     noteAreas(task)
     outcome.executions += 1
-    task.space = memory.execute(task.space, name: name)
+    guard let fresh = try? memory.execute(task.space, name: name) else { return }
+    task.space = fresh
     task.inferred = [:]
     task.isKnown = false
     task.unseen = SIMD4(repeating: 0)
@@ -269,6 +275,11 @@ public final class FaultReplay {
     outcome.processes.sort { ($1.tally.faults, $0.pid) < ($0.tally.faults, $1.pid) }
     outcome.areas = areaTallies.filter { $0.tally.faults > 0 }.sorted {
       ($1.tally.faults, $0.pid, $0.start) < ($0.tally.faults, $1.pid, $1.start)
+    }
+    if let processors = memory.processors {
+      outcome.tlb = processors.counters
+      outcome.processors = processors.settings
+      outcome.processorCount = processors.count
     }
     if timeline.moments.last?.atNanoseconds != elapsed(lastTime) { timeline.add(moment()) }
     outcome.timeline = timeline.moments

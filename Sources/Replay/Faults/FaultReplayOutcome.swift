@@ -15,6 +15,26 @@ public struct FaultReplayOutcome: Sendable {
     }
   }
 
+  /// How a counter of resident pages was foreseen.
+  public struct ResidentMisses: Hashable, Sendable {
+    public var grade = Grade()
+    /// The counter was higher: pages were mapped that the model did not know of.
+    public var more: UInt64 = 0
+    /// The counter was lower: pages had gone that no event named.
+    public var fewer: UInt64 = 0
+    /// By how many pages in all.
+    public var missedPages: UInt64 = 0
+
+    public init() {}
+
+    mutating func check(predicted: Int, observed: Int) {
+      grade.check(predicted == observed)
+      if observed > predicted { more += 1 }
+      if observed < predicted { fewer += 1 }
+      missedPages &+= UInt64((observed &- predicted).magnitude)
+    }
+  }
+
   /// Something counted by the model and seen in the trace.
   public struct Pair: Hashable, Sendable {
     public var predicted: UInt64 = 0
@@ -100,6 +120,8 @@ public struct FaultReplayOutcome: Sendable {
   public var presentGrade = Grade()
   /// Counters of resident pages against rss_stat, where the trace told all that led to them.
   public var residentGrade = Grade()
+  /// The same by `ResidentKind`, with the misses by what was wrong.
+  public var residentByKind = ResidentKind.allCases.map { _ in ResidentMisses() }
   /// Pages that a child shares after fork, and its page tables, against the trace.
   public var forkGrade = Grade()
   public var forkTables = Pair()
@@ -118,11 +140,10 @@ public struct FaultReplayOutcome: Sendable {
   public var badAreas: UInt64 = 0
   /// Processes that were not followed because there are too many.
   public var untracked: UInt64 = 0
-  /// Modelled: single pages flushed from the TLB, and whole flushes.
-  public var pageFlushes: UInt64 = 0
-  public var fullFlushes: UInt64 = 0
-  /// Modelled: reads of page tables by the walks that found nothing or too little.
-  public var walkReads: UInt64 = 0
+  /// Modelled: what the processors' look-aside buffers did for the faulting accesses, each of which is made again.
+  public var tlb = TLBCounters()
+  public var processors: Processors.Settings?
+  public var processorCount = 0
   public var policy = VirtualMemoryPolicy()
 
   public init() {}

@@ -18,6 +18,8 @@ final class FaultTask {
     /// Resident pages before the fault.
     var residentBefore: SIMD4<Int>
     var isInside: Bool
+    /// The CPU it happened on.
+    var processor: Int
   }
 
   /// What fork and execve have done so far.

@@ -24,15 +24,6 @@ struct FaultsDocument: Encodable {
     }
   }
 
-  /// Modelled, as its name in the report says.
-  struct TLB: Encodable {
-    var modelled = true
-    var faultingMisses: UInt64
-    var walkReads: UInt64
-    var pageFlushes: UInt64
-    var fullFlushes: UInt64
-  }
-
   struct PageTables: Encodable {
     /// Of all living processes, below the roots.
     var pages: Int
@@ -91,6 +82,17 @@ struct FaultsDocument: Encodable {
     var observed: Int64
   }
 
+  /// How counters of resident pages of one kind were foreseen.
+  struct Resident: Encodable {
+    var checked: UInt64
+    var matched: UInt64
+    /// Misses where the counter was higher: pages were mapped unseen.
+    var more: UInt64
+    /// Misses where it was lower: pages had gone that no event names.
+    var fewer: UInt64
+    var missedPages: UInt64
+  }
+
   struct Verification: Encodable {
     var predictedFaults: UInt64
     var inferredFaults: UInt64
@@ -98,6 +100,7 @@ struct FaultsDocument: Encodable {
     var tables: GradeDocument
     var present: GradeDocument
     var resident: GradeDocument
+    var residentByKind: [String: Resident]
     var fork: GradeDocument
     var forkTables: Pair
     var unmapsTold: UInt64
@@ -116,7 +119,7 @@ struct FaultsDocument: Encodable {
   }
 
   var faults: Faults
-  var tlb: TLB
+  var tlb: TLBFigures
   var pageTables: PageTables
   var processes: [Process]
   var areas: [Area]
@@ -147,9 +150,7 @@ struct FaultsDocument: Encodable {
     faults = Self.faults(outcome.total)
     faults.user = outcome.userFaults
     faults.kernel = outcome.kernelFaults
-    tlb = TLB(
-      faultingMisses: outcome.total.faults, walkReads: outcome.walkReads, pageFlushes: outcome.pageFlushes,
-      fullFlushes: outcome.fullFlushes)
+    tlb = TLBFigures(outcome.tlb, outcome.processors)
     pageTables = Self.tables(outcome.processes.filter { !$0.hasEnded }.map(\.tables))
     processes = outcome.processes.prefix(report.top ?? .max).map { process in
       var resident: [String: Int] = [:]
@@ -174,7 +175,7 @@ struct FaultsDocument: Encodable {
     verification = Verification(
       predictedFaults: outcome.predicted, inferredFaults: outcome.inferred, frames: GradeDocument(outcome.frameGrade),
       tables: GradeDocument(outcome.tableGrade), present: GradeDocument(outcome.presentGrade),
-      resident: GradeDocument(outcome.residentGrade),
+      resident: GradeDocument(outcome.residentGrade), residentByKind: Self.resident(outcome),
       fork: GradeDocument(outcome.forkGrade), forkTables: Pair(outcome.forkTables), unmapsTold: outcome.unmapsTold,
       pid: report.findings.pid, start: Self.comparisons(report.findings.before),
       end: Self.comparisons(report.findings.after),
@@ -186,6 +187,18 @@ struct FaultsDocument: Encodable {
     inferred = Inferred(
       faults: outcome.inferred, unknownAddresses: outcome.unknownAddresses, badMappings: outcome.badAreas,
       untrackedProcesses: outcome.untracked)
+  }
+
+  private static func resident(_ outcome: FaultReplayOutcome) -> [String: Resident] {
+    var kinds: [String: Resident] = [:]
+    for kind in ResidentKind.allCases {
+      let misses = outcome.residentByKind[kind.rawValue]
+      if misses.grade.checked == 0 { continue }
+      kinds["\(kind)"] = Resident(
+        checked: misses.grade.checked, matched: misses.grade.matched, more: misses.more, fewer: misses.fewer,
+        missedPages: misses.missedPages)
+    }
+    return kinds
   }
 
   private static func comparisons(_ comparisons: [FaultFindings.Comparison]) -> [Comparison] {

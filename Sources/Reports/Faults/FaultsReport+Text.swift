@@ -5,7 +5,7 @@ extension FaultsReport {
   private static let footing = """
     Each fault goes through a model of the kernel's fault path before the allocations that follow it are looked at. Kinds,
     minor and major, RSS and VmPTE are modelled; frames and page tables taken are observed. TLB figures are modelled: the
-    trace shows faults, not accesses, so that misses without a fault are not counted.
+    trace shows faults, not accesses, so that only the accesses that faulted pass through the buffers.
     """
 
   var startNote: String {

@@ -136,6 +136,15 @@ public struct FaultsReport: Sendable {
     }
     grade("page present, by the error code", outcome.presentGrade)
     grade("resident pages, by rss_stat", outcome.residentGrade)
+    for kind in ResidentKind.allCases {
+      let misses = outcome.residentByKind[kind.rawValue]
+      if misses.grade.checked == 0 || misses.grade == outcome.residentGrade { continue }
+      var why: [String] = []
+      if misses.fewer > 0 { why.append("\(Units.count(misses.fewer)) pages gone unseen") }
+      if misses.more > 0 { why.append("\(Units.count(misses.more)) pages mapped unseen") }
+      let reason = why.isEmpty ? "" : ": " + why.joined(separator: ", ")
+      table.add(["… of kind \(kind.eventName)", "", "", Self.share(misses.grade) + reason])
+    }
     grade("resident pages of children at fork", outcome.forkGrade)
     for (when, comparisons) in [("at the start", findings.before), ("at the end", findings.after)] {
       for comparison in comparisons {
@@ -163,12 +172,7 @@ public struct FaultsReport: Sendable {
   }
 
   var modelTable: TextTable {
-    var table = TextTable([.init("Modelled", isNumber: false), .init("")])
-    table.add(["TLB misses that became faults", Units.count(outcome.total.faults)])
-    table.add(["reads of page tables by their walks", Units.count(outcome.walkReads)])
-    table.add(["single pages flushed from the TLB", Units.count(outcome.pageFlushes)])
-    table.add(["whole flushes, by fork", Units.count(outcome.fullFlushes)])
-    return table
+    TLBFigures(outcome.tlb, outcome.processors).table(of: "accesses that faulted, and again afterwards")
   }
 
   /// What had to be inferred, in words.

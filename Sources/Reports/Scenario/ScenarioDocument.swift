@@ -19,16 +19,18 @@ struct ScenarioDocument: Encodable {
     var byKind: [String: UInt64]
   }
 
-  struct TLB: Encodable {
-    var modelled = true
-    var walkReads: UInt64
-    var pageFlushes: UInt64
-    var fullFlushes: UInt64
-  }
-
   struct PageTables: Encodable {
     var pages: Int
+    /// The lowest level first.
     var byLevel: [Int]
+    /// What the kernel counts as VmPTE; of a process alone.
+    var countedBytes: UInt64?
+  }
+
+  struct Machine: Encodable {
+    /// How addresses are translated.
+    var scheme: String
+    var pageSize: UInt64
   }
 
   struct Process: Encodable {
@@ -75,7 +77,8 @@ struct ScenarioDocument: Encodable {
   var tool = Tool(version: ToolVersion.current)
   var input: Input
   var faults: Faults
-  var tlb: TLB
+  var machine: Machine
+  var tlb: TLBFigures
   var pageTables: PageTables
   var processes: [Process]
   var memory: Memory
@@ -84,12 +87,13 @@ struct ScenarioDocument: Encodable {
 
   init(_ report: ScenarioReport) {
     let outcome = report.outcome
-    let bytes = Int(ScenarioReport.pageBytes)
+    let bytes = Int(report.pageBytes)
+    machine = Machine(scheme: outcome.scheme.name, pageSize: outcome.scheme.pageBytes)
     input = Input(name: report.name, container: "scenario", bytes: report.bytes)
     var kinds: [String: UInt64] = [:]
     for kind in FaultKind.allCases where outcome[kind] > 0 { kinds[kind.rawValue] = outcome[kind] }
     faults = Faults(minor: outcome.minor, major: outcome.major, byKind: kinds)
-    tlb = TLB(walkReads: outcome.walkReads, pageFlushes: outcome.pageFlushes, fullFlushes: outcome.fullFlushes)
+    tlb = TLBFigures(outcome.tlb, outcome.processor)
     var levels: [Int] = []
     for process in outcome.processes where process.isAlive {
       while levels.count < process.tables.count { levels.append(0) }
@@ -104,7 +108,9 @@ struct ScenarioDocument: Encodable {
         signals: process.signals.map(\.rawValue),
         faults: Faults(minor: process.minor, major: process.major, byKind: [:]),
         mappedBytes: process.mappedPages * bytes, residentPages: resident,
-        pageTables: PageTables(pages: process.tables.reduce(0, +), byLevel: process.tables), mappings: process.areas)
+        pageTables: PageTables(
+          pages: process.tables.reduce(0, +), byLevel: process.tables, countedBytes: process.tableBytes),
+        mappings: process.areas)
     }
     let memory = outcome.memory
     self.memory = Memory(

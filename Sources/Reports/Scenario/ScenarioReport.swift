@@ -14,7 +14,7 @@ public struct ScenarioReport: Sendable {
     self.outcome = outcome
   }
 
-  static let pageBytes: Int64 = 4096
+  var pageBytes: Int64 { Int64(outcome.scheme.pageBytes) }
 
   /// The answer in a sentence or two.
   var answer: String {
@@ -62,14 +62,14 @@ public struct ScenarioReport: Sendable {
       .init("Process", isNumber: false), .init("PID"), .init("Size"), .init("RSS"), .init("Swap"), .init("VmPTE"),
       .init("Minor"), .init("Major"), .init("", isNumber: false, limit: 60),
     ])
-    func size(_ pages: Int) -> String { Units.bytes(Int64(pages) * Self.pageBytes) }
+    func size(_ pages: Int) -> String { Units.bytes(Int64(pages) * pageBytes) }
     for process in outcome.processes.prefix(100) {
       let state = process.isAlive ? "" : process.wasKilled ? "killed" : "ended"
       let signals = process.signals.map(\.rawValue).joined(separator: ", ")
       table.add([
         process.name, "\(process.pid)", size(process.mappedPages),
         size(process.resident[0] + process.resident[1] + process.resident[3]), size(process.resident[2]),
-        size(process.tables.reduce(0, +)), Units.count(process.minor), Units.count(process.major),
+        Units.bytes(process.tableBytes), Units.count(process.minor), Units.count(process.major),
         [state, signals].filter { !$0.isEmpty }.joined(separator: "; "),
       ])
     }
@@ -79,7 +79,7 @@ public struct ScenarioReport: Sendable {
   var memoryTable: TextTable {
     let memory = outcome.memory
     var table = TextTable([.init("Memory [modelled]", isNumber: false), .init("")])
-    func size(_ pages: Int) -> String { Units.bytes(Int64(pages) * Self.pageBytes) }
+    func size(_ pages: Int) -> String { Units.bytes(Int64(pages) * pageBytes) }
     table.add(["free of \(size(memory.totalPages))", size(memory.freePages)])
     table.add(["page tables, all processes", size(memory.tablePages)])
     table.add(["promised (Committed_AS)", size(memory.committedPages)])
@@ -93,23 +93,31 @@ public struct ScenarioReport: Sendable {
     if memory.counters.hugeFallbacks > 0 {
       table.add(["huge pages that could not be had", Units.count(memory.counters.hugeFallbacks)])
     }
-    table.add(["page-table reads of faulting walks", Units.count(outcome.walkReads)])
-    table.add(["single pages flushed from the TLB", Units.count(outcome.pageFlushes)])
-    table.add(["whole TLB flushes", Units.count(outcome.fullFlushes)])
     return table
+  }
+
+  var tlbTable: TextTable {
+    guard outcome.processor != nil else { return TextTable([]) }
+    return TLBFigures(outcome.tlb, outcome.processor).table(of: "accesses, those repeated after faults among them")
   }
 
   private static let footing =
     "Everything is modelled: Linux 6.1's fault path, mappings and accounting on a buddy allocator of the machine's size."
 
   private var sections: [(title: String, table: TextTable)] {
-    [("Processes", processTable), ("Faults", kindTable), ("Memory", memoryTable)].filter { !$0.1.rows.isEmpty }
+    [("Processes", processTable), ("Faults", kindTable), ("Memory", memoryTable), ("TLB", tlbTable)]
+      .filter { !$0.1.rows.isEmpty }
+  }
+
+  private var source: String {
+    Units.count(outcome.statements, "statement", "statements")
+      + " run on a machine that translates by \(outcome.scheme.name) with pages of \(Units.bytes(pageBytes))"
   }
 
   /// The report for people at a terminal.
   public func text() -> String {
     var text = answer + "\n" + SafeText.printable(name) + ": "
-    text += Units.count(outcome.statements, "statement", "statements") + " run\n\n"
+    text += source + "\n\n"
     if outcome.failures > 0 { text += failureTable.text() + "\n" }
     for section in sections { text += section.table.text() + "\n" }
     return text + Self.footing + "\n"
@@ -118,7 +126,7 @@ public struct ScenarioReport: Sendable {
   /// The report as GitHub-flavoured Markdown.
   public func markdown() -> String {
     var text = "# Scenario\n\n" + answer.split(separator: "\n").joined(separator: "  \n") + "\n\n"
-    text += SafeText.markdown(name) + ": " + Units.count(outcome.statements, "statement", "statements") + " run\n\n"
+    text += SafeText.markdown(name) + ": " + source + "\n\n"
     if !outcome.checks.isEmpty { text += "## Assertions\n\n" + checkTable.markdown() + "\n" }
     for section in sections { text += "## \(section.title)\n\n" + section.table.markdown() + "\n" }
     return text + Self.footing + "\n"

@@ -104,6 +104,22 @@ struct TranslationDocument: Encodable {
   let page: Page?
   let fault: Fault?
   let pageTables: Tables?
+  let scenario: Place?
+
+  /// Where a scenario has the address.
+  struct Place: Encodable {
+    let process: String
+    let pid: Int
+    let region: String?
+    let offset: String?
+    let mappingStart: String?
+    let mappingEnd: String?
+    let permissions: String?
+    /// The kernel's entry in words.
+    let entry: String
+    let swapSlot: Int?
+    let countedTableBytes: UInt64
+  }
 
   init(_ report: TranslationReport) {
     let findings = report.findings
@@ -111,7 +127,9 @@ struct TranslationDocument: Encodable {
     let scheme = asked.scheme
     let hexadecimal = TranslationReport.hexadecimal
     input = Input(
-      name: asked.source, container: asked.source == nil ? "mappings" : "table-dump", words: asked.memory.wordCount)
+      name: asked.source,
+      container: asked.place != nil ? "scenario" : asked.source == nil ? "mappings" : "table-dump",
+      words: asked.memory.wordCount)
     profile = Profile(
       scheme: scheme.name, levels: scheme.levelCount, pageSize: scheme.pageBytes,
       virtualAddressBits: scheme.virtualAddressBits, physicalAddressBits: scheme.physicalAddressBits)
@@ -159,6 +177,15 @@ struct TranslationDocument: Encodable {
         address: hexadecimal(fault.address))
     }
     pageTables = asked.tablePages.map { Tables(pages: $0.reduce(0, +), byLevel: $0) }
+    scenario = asked.place.map { place in
+      Place(
+        process: SafeText.printable(place.process), pid: place.pid, region: place.region.map(SafeText.printable),
+        offset: place.region.map { _ in hexadecimal(place.offset) },
+        mappingStart: place.area.map { hexadecimal($0.start) },
+        mappingEnd: place.area.map { hexadecimal($0.end) }, permissions: place.area?.flags.permissions,
+        entry: TranslationReport.kernelText(place.entry), swapSlot: place.entry.isSwap ? place.entry.swapSlot : nil,
+        countedTableBytes: place.tableBytes)
+    }
   }
 }
 

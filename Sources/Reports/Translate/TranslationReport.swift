@@ -92,12 +92,43 @@ public struct TranslationReport: Sendable {
   var sourceLine: String {
     var parts = ["\(scheme.levelCount) levels", "first table at " + Self.hexadecimal(request.root)]
     if let pages = request.tablePages {
-      parts.append(Units.count(pages.reduce(0, +), "table page", "table pages") + " for the mappings given")
+      let whose = request.place.map { " of \(SafeText.printable($0.process)) (\($0.pid))" } ?? " for the mappings given"
+      parts.append(Units.count(pages.reduce(0, +), "table page", "table pages") + whose)
     } else {
       parts.append(Units.count(request.memory.wordCount, "word", "words") + " of memory known")
     }
     return (request.source.map { SafeText.printable($0) + ": " } ?? "") + scheme.name + ", "
       + parts.joined(separator: ", ")
+  }
+
+  /// What the scenario and the kernel know of the address; nothing where there is no scenario.
+  var placeLine: String? {
+    guard let place = request.place else { return nil }
+    var parts: [String] = []
+    if let region = place.region {
+      parts.append("region \(SafeText.printable(region)) + \(Self.hexadecimal(place.offset))")
+    }
+    if let area = place.area {
+      parts.append(
+        "mapping \(String(area.start, radix: 16))-\(String(area.end, radix: 16)) \(area.flags.permissions)")
+    } else {
+      parts.append("no mapping")
+    }
+    return (parts + ["the kernel's entry: " + Self.kernelText(place.entry)]).joined(separator: ", ") + " [modelled]"
+  }
+
+  /// What the kernel reads in an entry.
+  static func kernelText(_ entry: PageEntry) -> String {
+    if entry.isNone { return "none" }
+    if entry.isSwap {
+      return "swapped out to slot \(entry.swapSlot)" + (entry.isExclusiveSwap ? ", of this process alone" : "")
+    }
+    var words = [entry.isZeroPage ? "the shared page of zeros" : "a page"]
+    words.append(entry.isWritable ? "writable" : "not writable")
+    if entry.isDirty { words.append("dirty") }
+    if entry.isAccessed { words.append("accessed") }
+    if !entry.isAccessible { words.append("hidden from the processor, since the mapping allows nothing") }
+    return words.joined(separator: ", ")
   }
 
   /// The walk, level by level.
@@ -188,7 +219,7 @@ public struct TranslationReport: Sendable {
 
   /// The report for people at a terminal.
   public func text() -> String {
-    var text = ReportHeading.text(answer, sourceLine)
+    var text = ReportHeading.text(answer, ([sourceLine] + [placeLine].compactMap { $0 }).joined(separator: "\n"))
     if !findings.steps.isEmpty { text += stepTable.text() + "\n" + bitTable.text() + "\n" }
     for fact in facts { text += fact + "\n" }
     return text + (facts.isEmpty ? "" : "\n") + quality + "\n"
@@ -197,7 +228,7 @@ public struct TranslationReport: Sendable {
   /// The report as GitHub-flavoured Markdown.
   public func markdown() -> String {
     var text = "# Translation of \(Self.hexadecimal(request.address))\n\n" + SafeText.markdown(answer) + "\n\n"
-    text += SafeText.markdown(sourceLine) + "\n\n"
+    text += SafeText.markdown(sourceLine) + (placeLine.map { "  \n" + SafeText.markdown($0) } ?? "") + "\n\n"
     if !findings.steps.isEmpty { text += stepTable.markdown() + "\n" + bitTable.markdown() + "\n" }
     for fact in facts { text += "- " + SafeText.markdown(fact) + "\n" }
     return text + (facts.isEmpty ? "" : "\n") + quality + "\n"

@@ -3,13 +3,19 @@ import MemoryModels
 import Testing
 
 @Suite("IA-32 segmentation") struct SegmentationTests {
-  @Test func `descriptors fall apart into base, limit and type`() {
+  @Test func `UT-29: descriptors fall apart into base, limit and type`() {
     let flat = SegmentDescriptor(0x00CF_9A00_0000_FFFF)
     #expect(flat.base == 0 && flat.limit == 0xFFFFF && flat.hasPageGranularity && flat.effectiveLimit == 0xFFFF_FFFF)
     #expect(flat.type == 0xA && flat.isCode && flat.isReadable && flat.privilege == 0 && flat.isPresent && flat.isBig)
     let small = SegmentDescriptor(0x0040_F234_5678_FFFF)
     #expect(small.base == 0x0034_5678 && small.effectiveLimit == 0xFFFF && !small.hasPageGranularity)
     #expect(small.isData && small.isWritable && small.privilege == 3)
+    // The offset that follows from the base.
+    var table = DescriptorTable()
+    table[.init(0x83)] = small
+    let linear = try? Segmentation(global: table).translate(
+      SegmentSelector(0x83), offset: 0x10, access: .read, register: .data, currentPrivilege: 3)
+    #expect(linear?.address == 0x34_5688)
     #expect(small.description == "data, writable, DPL 3, base 0x345678, limit 0xffff")
   }
 

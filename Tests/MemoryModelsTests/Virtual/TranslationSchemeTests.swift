@@ -7,18 +7,27 @@ import Testing
     scheme.map { scheme in (0..<scheme.levelCount).map { scheme.index(address, $0) } }
   }
 
-  @Test func `x86 addresses fall apart into the indices of their levels`() {
+  @Test func `UT-30: x86 addresses fall apart into the indices of their levels`() {
     #expect(indices(.ia32, 0xC010_1234) == [0x300, 0x101])
     #expect(indices(.pae, 0xC010_1234) == [3, 0, 0x101])
     #expect(indices(.x86_64FiveLevel, 0xFFFF_8880_1234_5678) == [511, 273, 0, 145, 325])
     #expect(indices(.x86_64, 0x7F12_3456_7ABC) == [254, 72, 418, 359])
+    #expect(0xFFFF_8880_1234_5678 & (TranslationScheme.x86_64.pageBytes - 1) == 0x678)
   }
 
-  @Test func `ARM addresses have one of 4096 sections and one of 256 small pages`() {
+  @Test func `UT-31: ARM addresses have one of 4096 sections and one of 256 small pages`() throws {
     #expect(indices(.arm, 0xC000_8123) == [0xC00, 0x08])
+    // Linux's pgd covers two sections.
+    #expect(0xC000_8123 >> VirtualMemoryPolicy(scheme: .arm).hugeShift == 0x600)
+    var frames = FrameSequence(from: PageFrame(4))
+    let table = try #require(PageTable(.arm, frames: &frames))
+    try table.map(
+      0xC000_0000, to: 0x6000_0000, bytes: 1 << 20, PageAttributes([.read, .write], isGlobal: true), frames: &frames)
+    let page = table.translate(0xC000_8123, MemoryAccess(.read, isUser: false)).page
+    #expect(page?.physicalAddress == 0x6000_0000 | 0x8123)
   }
 
-  @Test func `ARM64 addresses fall apart by the granule`() {
+  @Test func `UT-32: ARM64 addresses fall apart by the granule`() {
     #expect(indices(.arm64(granule: 4096), 0x7FAB_CDEF_1234) == [255, 175, 111, 241])
     #expect(indices(.arm64(granule: 16384), 0x7FAB_CDEF_1234) == [0, 2042, 1510, 1980])
     #expect(indices(.arm64(granule: 65536), 0x7FAB_CDEF_1234) == [31, 7518, 3567])

@@ -153,6 +153,20 @@ import Testing
     }
   }
 
+  @Test func `UT-33: the commit limit is half of memory without swap, in whole pages`() {
+    let memory = VirtualMemory(policy: VirtualMemoryPolicy(), supply: PhysicalSupply(unlimited: 6_171_023))
+    #expect(memory.commitLimit == 3_085_511 && memory.commitLimit * 4 == 12_342_044)
+  }
+
+  @Test func `UT-30: the first write to anonymous memory has error code 6, and a copy on write 7`() throws {
+    let memory = memory()
+    let space = try process(memory)
+    let start = try memory.map(space, MapRequest(bytes: page, flags: [.read, .write]))
+    #expect(space.table.translate(start, .userWrite).fault?.errorCode == 6)
+    memory.touch(space, start, isWrite: false)
+    #expect(space.table.translate(start, .userWrite).fault?.errorCode == 7)
+  }
+
   @Test func `Without swap the largest process is killed, and the request goes on`() throws {
     let memory = memory(megabytes: 32)
     let small = try process(memory, 100)

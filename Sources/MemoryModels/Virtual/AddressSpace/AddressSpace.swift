@@ -16,6 +16,20 @@ public enum ResidentKind: Int, CaseIterable, Hashable, Sendable {
   }
 }
 
+/// Whose request is being served, if anybody's.
+struct Requester: BitwiseCopyable {
+  var pid = 0
+  var identity: UInt64 = 0
+
+  init() {}
+
+  @inline(__always)
+  init(_ space: AddressSpace) {
+    pid = space.pid
+    identity = space.identity
+  }
+}
+
 /// The address space of a process (`struct mm_struct`): mappings, page-table entries, counters, limits.
 public final class AddressSpace {
   /// What a process may have; `UInt64.max` is no limit.
@@ -31,15 +45,20 @@ public final class AddressSpace {
   /// The process whose space it is.
   public internal(set) var pid: Int
   public var name: String
-  public internal(set) var areas: AreaList
-  var entries: PageEntries
+  // See `VirtualMemory` on unchecked exclusivity.
+  @exclusivity(unchecked) public internal(set) var areas: AreaList
+  let entries: PageEntries
+  /// Tells the space from all others, those that had its PID among them.
+  let identity: UInt64
+  /// How often something of it was flushed from translation look-aside buffers (`tlb_gen`).
+  var flushGeneration: UInt64 = 1
   /// Pages in memory by `ResidentKind`; swap entries count by their own kind.
-  var resident = SIMD4<Int>(repeating: 0)
+  @exclusivity(unchecked) var resident = SIMD4<Int>(repeating: 0)
   /// Pages of the huge-page pool, in bytes, which count as nothing else.
   public internal(set) var hugeTLBBytes: UInt64 = 0
-  public internal(set) var peakResidentPages = 0
-  public internal(set) var minorFaults = 0
-  public internal(set) var majorFaults = 0
+  @exclusivity(unchecked) public internal(set) var peakResidentPages = 0
+  @exclusivity(unchecked) public internal(set) var minorFaults = 0
+  @exclusivity(unchecked) public internal(set) var majorFaults = 0
   /// Pages of all mappings (`total_vm`).
   public internal(set) var mappedPages = 0
   /// Pages of mappings charged against the commit limit.
@@ -56,11 +75,13 @@ public final class AddressSpace {
   /// Whether all future mappings are locked (`mlockall(MCL_FUTURE)`).
   var locksFutureMappings = false
 
-  init(pid: Int, name: String, policy: VirtualMemoryPolicy) {
+  /// `entries` are empty.
+  init(pid: Int, name: String, policy: VirtualMemoryPolicy, identity: UInt64, entries: consuming PageEntries) {
     self.pid = pid
+    self.identity = identity
+    self.entries = entries
     self.name = name
     areas = AreaList(pageShift: policy.pageShift)
-    entries = PageEntries(policy: policy)
     mappingBase = policy.mappingBase(stackLimit: limits.stackBytes)
   }
 
@@ -70,8 +91,12 @@ public final class AddressSpace {
   /// Pages in memory (`VmRSS`).
   public var residentPages: Int { resident[0] + resident[1] + resident[3] }
 
-  /// Page-table pages below the root (`VmPTE`).
+  /// Page-table pages below the root.
   public var pageTables: Int { entries.tables }
+  /// The bytes of page tables that the kernel counts (`VmPTE`).
+  public var pageTableBytes: UInt64 { entries.countedBytes }
+  /// The page tables themselves.
+  public var table: PageTable { entries.table }
   /// Page-table pages by level, the lowest first.
   public var pageTablesByLevel: [Int] { entries.tablesByLevel }
 

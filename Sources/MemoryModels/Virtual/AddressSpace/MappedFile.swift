@@ -15,7 +15,7 @@ struct MappedFile {
   /// The file's size; `UInt64.max` where it is not known, so that no fault lies behind the end.
   var bytes: UInt64
   /// Pages in the page cache, by their place in the file.
-  var pages: [UInt64: PageID] = [:]
+  var pages = CachedPages()
   /// Swapped-out pages of shared memory, by their place in the file.
   var swapped: [UInt64: Int] = [:]
   /// Mappings of it; memory without a name goes with the last one.

@@ -1,232 +1,379 @@
-/// A page-table entry as the model keeps it: what the hardware's and the kernel's bits say, and the page or swap slot.
-@frozen
-public struct PageEntry: Hashable, Sendable, BitwiseCopyable {
-  public var rawValue: UInt64
+import KernelTypes
 
-  @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
-
-  @inlinable public static var none: PageEntry { PageEntry(rawValue: 0) }
-
-  static let presentBit: UInt64 = 1 << 0
-  static let writableBit: UInt64 = 1 << 1
-  static let dirtyBit: UInt64 = 1 << 2
-  static let accessedBit: UInt64 = 1 << 3
-  static let zeroBit: UInt64 = 1 << 4
-  static let swapBit: UInt64 = 1 << 5
-  static let exclusiveSwapBit: UInt64 = 1 << 6
-
-  init(page: PageID, flags: UInt64) {
-    rawValue = UInt64(UInt32(bitPattern: page.rawValue)) << 12 | flags | Self.presentBit
-  }
-
-  init(swapSlot: Int, isExclusive: Bool) {
-    rawValue = UInt64(swapSlot) << 12 | Self.swapBit | (isExclusive ? Self.exclusiveSwapBit : 0)
-  }
-
-  /// The shared page of zeros.
-  static let zeroPage = PageEntry(rawValue: presentBit | zeroBit | accessedBit)
-
-  public var isNone: Bool { rawValue == 0 }
-  public var isPresent: Bool { rawValue & Self.presentBit != 0 }
-  public var isWritable: Bool { rawValue & Self.writableBit != 0 }
-  public var isDirty: Bool { rawValue & Self.dirtyBit != 0 }
-  public var isAccessed: Bool { rawValue & Self.accessedBit != 0 }
-  public var isZeroPage: Bool { rawValue & Self.zeroBit != 0 }
-  public var isSwap: Bool { rawValue & Self.swapBit != 0 }
-  public var isExclusiveSwap: Bool { rawValue & Self.exclusiveSwapBit != 0 }
-  /// The page of a present entry that is not the page of zeros.
-  public var page: PageID { PageID(rawValue: Int32(bitPattern: UInt32(truncatingIfNeeded: rawValue >> 12))) }
-  public var swapSlot: Int { Int(rawValue >> 12) }
-
-  @inline(__always) mutating func set(_ bits: UInt64) { rawValue |= bits }
-  @inline(__always) mutating func clear(_ bits: UInt64) { rawValue &= ~bits }
-}
-
-/// The entries of an address space, held by the page-table pages that the kernel would hold them in.
+/// The entries of an address space as the kernel reads and writes them, in the page tables that the processor walks.
 ///
 /// Tables appear with `prepare` and go with `free`, as in the kernel: an emptied table stays until the mappings around
-/// it are gone. The root is not counted, as VmPTE doesn't.
+/// it are gone. `table` has the bytes; nothing else is kept but the tables set aside for huge pages.
 struct PageEntries: ~Copyable {
-  private let pageShift: UInt64
-  private let shifts: [UInt64]
-  private let slotsPerTable: Int
-  // Lowest tables by what they cover; upper ones are only known to be there.
-  private var leaves: [UInt64: UnsafeMutablePointer<UInt64>] = [:]
-  private var uppers: [Set<UInt64>]
-  /// Huge entries by what a lowest table covers.
-  private(set) var huge: [UInt64: PageEntry] = [:]
-  // Lowest tables set aside for huge entries that may have to be split (`pgtable_trans_huge_deposit`).
-  private var deposited: Set<UInt64> = []
-  private var lastKey = UInt64.max
-  private var lastLeaf: UnsafeMutablePointer<UInt64>?
-  /// Entries that are not none.
-  private(set) var usedEntries = 0
-
-  init(policy: VirtualMemoryPolicy) {
-    pageShift = UInt64(policy.pageShift)
-    shifts = policy.tableShifts.map { UInt64($0) }
-    slotsPerTable = policy.hugePageCount
-    uppers = Array(repeating: [], count: max(policy.tableShifts.count - 1, 0))
+  /// What the hot paths need, in one place that never moves.
+  private struct State {
+    let table: PageTable
+    let supply: PhysicalSupply
+    let codec: EntryCodec
+    let root: TableNode
+    let pageShift: UInt64
+    /// log₂ of what a lowest table covers.
+    let leafShift: UInt64
+    let slotMask: Int
+    let indexBits: UInt64
+    /// The first table's links: how far down their index is, and how many there are.
+    let rootShift: UInt64
+    let rootMask: Int
+    /// The first address that the tables don't translate.
+    let limit: UInt64
+    let isWide: Bool
+    let isPaired: Bool
+    // The lowest table that was used last: faults come in runs.
+    var lastKey = UInt64.max
+    var lastLeaf = UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped
+    var hugeCount = 0
+    /// Lowest tables set aside for huge entries that may have to be split (`pgtable_trans_huge_deposit`).
+    var deposits: [UInt64: PageFrame] = [:]
   }
 
-  deinit { for leaf in leaves.values { leaf.deallocate() } }
+  private let state: UnsafeMutablePointer<State>
 
-  /// Tables by level, the lowest first.
-  var tablesByLevel: [Int] { [leaves.count + deposited.count] + uppers.map(\.count) }
-  var tables: Int { leaves.count + deposited.count + uppers.reduce(0) { $0 + $1.count } }
+  /// `nil` if there is no frame for the first table.
+  init?(policy: VirtualMemoryPolicy, supply: PhysicalSupply, frames: inout PreparedFrames) {
+    let scheme = policy.scheme
+    guard let table = PageTable(scheme, frames: &frames) else { return nil }
+    let last = scheme.levelCount - 1
+    let leafShift = UInt64(policy.hugeShift)
+    let rootShift = leafShift + UInt64(scheme.indexBits * (last - 1))
+    state = .allocate(capacity: 1)
+    state.initialize(
+      to: State(
+        table: table, supply: supply, codec: EntryCodec(format: scheme.format, pageShift: UInt64(scheme.pageShift)),
+        root: table.root, pageShift: UInt64(scheme.pageShift), leafShift: leafShift,
+        slotMask: 1 << (policy.hugeShift - scheme.pageShift) - 1, indexBits: UInt64(scheme.indexBits),
+        rootShift: rootShift, rootMask: table.root.header.pointee.linkCount - 1,
+        limit: 1 << UInt64(scheme.virtualAddressBits), isWide: scheme.entryBytes == 8,
+        isPaired: scheme.isPaired))
+  }
+
+  deinit {
+    state.deinitialize(count: 1)
+    state.deallocate()
+  }
+
+  /// The tables that hold the entries.
+  var table: PageTable { state.pointee.table }
+  private var scheme: TranslationScheme { table.scheme }
+  private var lastLevel: Int { table.scheme.levelCount - 1 }
+
+  /// Tables by level, the lowest first, without the root.
+  var tablesByLevel: [Int] {
+    var pages = Array(table.tablePages.dropFirst().reversed())
+    pages[0] += state.pointee.deposits.count
+    return pages
+  }
+
+  var tables: Int { tablesByLevel.reduce(0, +) }
+
+  /// What VmPTE counts, in bytes.
+  var countedBytes: UInt64 {
+    table.countedBytes + UInt64(state.pointee.deposits.count) * scheme.countedBytes(lastLevel)
+  }
+
+  // MARK: - Entries
 
   @inline(__always)
   private func slot(_ address: UInt64) -> Int {
-    Int(truncatingIfNeeded: address >> pageShift) & (slotsPerTable &- 1)
+    Int(truncatingIfNeeded: address &>> state.pointee.pageShift) & state.pointee.slotMask
   }
 
   @inline(__always)
-  private mutating func leaf(_ address: UInt64) -> UnsafeMutablePointer<UInt64>? {
-    let key = address >> shifts[0]
-    if key == lastKey { return lastLeaf }
-    guard let leaf = leaves[key] else { return nil }
-    lastKey = key
-    lastLeaf = leaf
-    return leaf
+  private func leaf(_ address: UInt64) -> TableNode? {
+    let key = address &>> state.pointee.leafShift
+    if key == state.pointee.lastKey { return TableNode(words: state.pointee.lastLeaf) }
+    return findLeaf(address, key)
+  }
+
+  @inline(never)
+  private func findLeaf(_ address: UInt64, _ key: UInt64) -> TableNode? {
+    guard let node = node(address, downTo: state.pointee.leafShift) else { return nil }
+    state.pointee.lastKey = key
+    state.pointee.lastLeaf = node.words
+    return node
+  }
+
+  /// The table for an address whose entries' links lie at `shift`; with that of the lowest tables, a lowest table.
+  @inline(__always)
+  private func node(_ address: UInt64, downTo end: UInt64) -> TableNode? {
+    var shift = state.pointee.rootShift
+    var node = state.pointee.root
+    var mask = state.pointee.rootMask
+    while true {
+      guard let child = node.child(Int(truncatingIfNeeded: address &>> shift) & mask) else { return nil }
+      if shift == end { return child }
+      node = child
+      shift &-= state.pointee.indexBits
+      mask = 1 &<< Int(truncatingIfNeeded: state.pointee.indexBits) &- 1
+    }
+  }
+
+  /// The table in which huge entries are, for an address.
+  private func middle(_ address: UInt64) -> (node: TableNode, index: Int)? {
+    let shift = state.pointee.leafShift
+    if shift == state.pointee.rootShift {
+      return (state.pointee.root, Int(truncatingIfNeeded: address &>> shift) & state.pointee.rootMask)
+    }
+    guard let node = node(address, downTo: shift + state.pointee.indexBits) else { return nil }
+    return (node, Int(truncatingIfNeeded: address &>> shift) & (1 << Int(state.pointee.indexBits) - 1))
   }
 
   @inline(__always)
-  mutating func entry(at address: UInt64) -> PageEntry {
+  private func word(_ leaf: TableNode, _ slot: Int) -> UInt64 {
+    state.pointee.isWide ? leaf.word(at: slot &<< 3, isWide: true) : leaf.word(at: slot &<< 2, isWide: false)
+  }
+
+  @inline(__always)
+  private func setWord(_ leaf: TableNode, _ slot: Int, _ raw: UInt64) {
+    if state.pointee.isWide { return leaf.setWord(at: slot &<< 3, raw, isWide: true) }
+    leaf.setWord(at: slot &<< 2, raw, isWide: false)
+    if state.pointee.isPaired {
+      leaf.setWord(at: 2048 &+ slot &<< 2, ARMShortEntry.hardwareEntry(linux: raw), isWide: false)
+    }
+  }
+
+  @inline(__always)
+  func entry(at address: UInt64) -> PageEntry {
     guard let leaf = leaf(address) else { return .none }
-    return PageEntry(rawValue: leaf[slot(address)])
+    return state.pointee.codec.decode(word(leaf, slot(address)))
   }
 
   /// Stores an entry whose table is there.
   @inline(__always)
-  mutating func set(_ entry: PageEntry, at address: UInt64) {
+  func set(_ entry: PageEntry, at address: UInt64) {
     guard let leaf = leaf(address) else { preconditionFailure("no table for the entry") }
     let place = slot(address)
-    usedEntries &+= (entry.isNone ? 0 : 1) &- (leaf[place] == 0 ? 0 : 1)
-    leaf[place] = entry.rawValue
+    let raw = state.pointee.codec.encode(entry)
+    leaf.header.pointee.used &+= (raw == 0 ? 0 : 1) &- (word(leaf, place) == 0 ? 0 : 1)
+    setWord(leaf, place, raw)
   }
 
-  /// Whether the lowest table for an address is there.
-  mutating func hasLeaf(_ address: UInt64) -> Bool { leaf(address) != nil }
-
-  func hasTable(level: Int, key: UInt64) -> Bool {
-    level == 0 ? leaves[key] != nil : uppers[level - 1].contains(key)
-  }
-
-  /// Removes a table by its level and what it covers; `false` if it isn't there.
-  mutating func removeTable(level: Int, key: UInt64) -> Bool {
-    if level > 0 { return uppers[level - 1].remove(key) != nil }
-    guard let leaf = leaves.removeValue(forKey: key) else { return false }
-    lastKey = .max
-    for slot in 0..<slotsPerTable where leaf[slot] != 0 { usedEntries -= 1 }
-    leaf.deallocate()
+  /// Stores an entry, whose table is there, where there is none; `false` if there is one.
+  @inline(__always)
+  func setIfNone(_ entry: PageEntry, at address: UInt64) -> Bool {
+    guard let leaf = leaf(address) else { return false }
+    let place = slot(address)
+    if word(leaf, place) != 0 { return false }
+    leaf.header.pointee.used &+= 1
+    setWord(leaf, place, state.pointee.codec.encode(entry))
     return true
   }
 
-  /// How many tables `prepare` would add.
-  mutating func missingTables(_ address: UInt64, withLeaf: Bool = true) -> Int {
-    if leaf(address) != nil { return 0 }
-    var missing = withLeaf ? 1 : 0
-    for level in uppers.indices where !uppers[level].contains(address >> shifts[level + 1]) { missing += 1 }
-    return missing
+  /// The address of the first entry in a range that is not none.
+  func next(from start: UInt64, below end: UInt64) -> UInt64? {
+    var address = start
+    let end = min(end, state.pointee.limit)
+    while address < end {
+      guard let leaf = nextLeaf(&address, below: end) else { return nil }
+      if leaf.header.pointee.used > 0 {
+        var place = slot(address)
+        while place <= state.pointee.slotMask {
+          if word(leaf, place) != 0 { return address < end ? address : nil }
+          place &+= 1
+          address &+= 1 &<< state.pointee.pageShift
+          if address >= end { return nil }
+        }
+      } else {
+        address = (address | (1 << state.pointee.leafShift - 1)) + 1
+      }
+    }
+    return nil
   }
 
-  /// Adds the tables that an entry needs; returns how many were missing.
-  @discardableResult
-  mutating func prepare(_ address: UInt64, withLeaf: Bool = true) -> Int {
-    if leaf(address) != nil { return 0 }
-    var added = 0
-    for level in uppers.indices where uppers[level].insert(address >> shifts[level + 1]).inserted { added += 1 }
-    if withLeaf {
-      let leaf = UnsafeMutablePointer<UInt64>.allocate(capacity: slotsPerTable)
-      leaf.initialize(repeating: 0, count: slotsPerTable)
-      leaves[address >> shifts[0]] = leaf
-      added += 1
+  /// The lowest table at an address, or the first behind it, to whose start the address then moves.
+  private func nextLeaf(_ address: inout UInt64, below end: UInt64) -> TableNode? {
+    while address < end {
+      if let leaf = leaf(address) { return leaf }
+      // Up to the end of what the missing table covers.
+      var shift = state.pointee.rootShift
+      var node = state.pointee.root
+      var mask = state.pointee.rootMask
+      while let child = node.child(Int(truncatingIfNeeded: address &>> shift) & mask) {
+        node = child
+        shift &-= state.pointee.indexBits
+        mask = 1 << Int(state.pointee.indexBits) - 1
+      }
+      address = (address | (1 << shift - 1)) + 1
     }
-    return added
+    return nil
   }
 
   /// The addresses in a range with an entry, in ascending order.
   func addresses(in range: Range<UInt64>) -> [UInt64] {
     var found: [UInt64] = []
-    for key in leafKeys(in: range) {
-      guard let leaf = leaves[key] else { continue }
-      for slot in 0..<slotsPerTable where leaf[slot] != 0 {
-        let address = key << shifts[0] + UInt64(slot) << pageShift
-        if range.contains(address) { found.append(address) }
-      }
+    var address = range.lowerBound
+    while let next = next(from: address, below: range.upperBound) {
+      found.append(next)
+      address = next &+ 1 << state.pointee.pageShift
     }
     return found
   }
 
+  // MARK: - Tables
+
+  /// Whether the lowest table for an address is there.
+  @inline(__always)
+  func hasLeaf(_ address: UInt64) -> Bool { leaf(address) != nil }
+
+  /// Whether a table is there, by its level from the lowest and what it covers.
+  func hasTable(level: Int, key: UInt64) -> Bool {
+    let shift = state.pointee.leafShift + UInt64(level) * state.pointee.indexBits
+    return node(key << shift, downTo: shift) != nil
+  }
+
+  /// Removes a table by its level and what it covers, with those below it; returns how many went.
+  func removeTable(level: Int, key: UInt64) -> Int {
+    let shift = state.pointee.leafShift + UInt64(level) * state.pointee.indexBits
+    state.pointee.lastKey = .max
+    var frames = SuppliedFrames(supply: state.pointee.supply)
+    return table.removeTable(key << shift, level: lastLevel - level, frames: &frames)
+  }
+
+  /// How many tables `prepare` would add.
+  @inline(__always)
+  func missingTables(_ address: UInt64, withLeaf: Bool = true) -> Int {
+    leaf(address) != nil ? 0 : countMissing(address, withLeaf)
+  }
+
+  @inline(never)
+  private func countMissing(_ address: UInt64, _ withLeaf: Bool) -> Int {
+    max(lastLevel - table.deepestLevel(address) - (withLeaf ? 0 : 1), 0)
+  }
+
+  /// Adds the tables that an entry needs, in frames that were taken for them; returns how many were missing.
+  @discardableResult
+  func prepare(_ address: UInt64, withLeaf: Bool = true, frames: inout PreparedFrames) -> Int {
+    let before = table.tablePageCount
+    // With enough frames and nothing huge in the way this never fails.
+    _ = try? table.makeTables(address, level: withLeaf ? lastLevel : lastLevel - 1, &frames)
+    return table.tablePageCount - before
+  }
+
   /// The lowest tables that overlap a range, by what they cover, in ascending order.
   func leafKeys(in range: Range<UInt64>) -> [UInt64] {
-    if range.isEmpty { return [] }
-    let first = range.lowerBound >> shifts[0]
-    let last = (range.upperBound - 1) >> shifts[0]
-    if last - first < UInt64(leaves.count) { return (first...last).filter { leaves[$0] != nil } }
-    return leaves.keys.filter { $0 >= first && $0 <= last }.sorted()
+    var keys: [UInt64] = []
+    var address = range.lowerBound
+    let end = min(range.upperBound, state.pointee.limit)
+    while nextLeaf(&address, below: end) != nil {
+      keys.append(address >> state.pointee.leafShift)
+      address = (address | (1 << state.pointee.leafShift - 1)) + 1
+    }
+    return keys
   }
 
-  /// The huge entries that overlap a range, by the addresses of their first pages.
-  func hugeAddresses(in range: Range<UInt64>) -> [UInt64] {
-    if huge.isEmpty || range.isEmpty { return [] }
-    return huge.keys.map { $0 << shifts[0] }.filter { $0 < range.upperBound && $0 + 1 << shifts[0] > range.lowerBound }
-      .sorted()
-  }
-
-  @inline(__always)
-  func hugeEntry(at address: UInt64) -> PageEntry? { huge.isEmpty ? nil : huge[address >> shifts[0]] }
-
-  /// Stores or removes a huge entry, with the table set aside for it if `hasDeposit`.
-  mutating func setHuge(_ entry: PageEntry?, at address: UInt64, hasDeposit: Bool = true) {
-    let key = address >> shifts[0]
-    huge[key] = entry
-    if entry == nil { deposited.remove(key) } else if hasDeposit { deposited.insert(key) }
-  }
-
-  /// Replaces a huge entry by the table set aside for it, with small entries in a row.
-  mutating func splitHuge(_ address: UInt64, _ entry: (Int) -> PageEntry) {
-    setHuge(nil, at: address)
-    prepare(address)
-    let start = (address >> shifts[0]) << shifts[0]
-    for slot in 0..<slotsPerTable { set(entry(slot), at: start + UInt64(slot) << pageShift) }
-  }
-
-  /// Moves a whole lowest table; both addresses are aligned to what one covers, and the new place has none.
-  mutating func moveLeaf(from old: UInt64, to new: UInt64) {
-    guard let leaf = leaves.removeValue(forKey: old >> shifts[0]) else { return }
-    lastKey = .max
-    leaves[new >> shifts[0]] = leaf
-    for level in uppers.indices { uppers[level].insert(new >> shifts[level + 1]) }
+  /// Moves a whole lowest table; both addresses are aligned to what one covers, and the new place has none but has the
+  /// tables above it.
+  func moveLeaf(from old: UInt64, to new: UInt64) {
+    state.pointee.lastKey = .max
+    table.moveLastTable(from: old, to: new)
   }
 
   /// Frees the tables of an unmapped range that no other mapping needs; returns how many.
   ///
   /// `floor` is where the mapping below ends, `ceiling` where the one above begins. Entries must be gone.
   /// Follows `free_pgtables` in mm/memory.c, Linux 6.1.
-  @discardableResult
-  mutating func free(_ range: Range<UInt64>, floor: UInt64, ceiling: UInt64) -> Int {
-    var freed = 0
-    for key in leafKeys(in: range) where isFree(key, shifts[0], floor, ceiling) {
-      guard let leaf = leaves.removeValue(forKey: key) else { continue }
-      for slot in 0..<slotsPerTable where leaf[slot] != 0 { usedEntries -= 1 }
-      leaf.deallocate()
-      freed += 1
-    }
-    lastKey = .max
-    for level in uppers.indices {
-      let shift = shifts[level + 1]
-      let first = range.lowerBound >> shift
-      let last = (range.upperBound - 1) >> shift
-      for key in uppers[level].filter({ $0 >= first && $0 <= last }) where isFree(key, shift, floor, ceiling) {
-        uppers[level].remove(key)
-        freed += 1
-      }
-    }
-    return freed
+  func free(_ range: Range<UInt64>, floor: UInt64, ceiling: UInt64) -> Int {
+    state.pointee.lastKey = .max
+    var frames = SuppliedFrames(supply: state.pointee.supply)
+    return table.freeTables(range, floor: floor, ceiling: ceiling, frames: &frames)
   }
 
-  private func isFree(_ key: UInt64, _ shift: UInt64, _ floor: UInt64, _ ceiling: UInt64) -> Bool {
-    floor <= key << shift && ceiling >> shift > key
+  /// Frees all tables, the root among them; returns how many there were below it.
+  func release() -> Int {
+    state.pointee.lastKey = .max
+    let count = tables
+    for frame in state.pointee.deposits.values.sorted() { state.pointee.supply.free(frame.rawValue) }
+    state.pointee.deposits = [:]
+    var frames = SuppliedFrames(supply: state.pointee.supply)
+    table.release(to: &frames)
+    return count
   }
+
+  // MARK: - Huge entries
+
+  @inline(__always)
+  func hugeEntry(at address: UInt64) -> PageEntry? { state.pointee.hugeCount == 0 ? nil : findHuge(address) }
+
+  @inline(never)
+  private func findHuge(_ address: UInt64) -> PageEntry? {
+    guard let (node, index) = middle(address), node.child(index) == nil else { return nil }
+    let raw = word(node, index)
+    return raw == 0 ? nil : state.pointee.codec.decode(raw, isHuge: true)
+  }
+
+  /// The huge entries that overlap a range, by the addresses of their first pages.
+  func hugeAddresses(in range: Range<UInt64>) -> [UInt64] {
+    let end = min(range.upperBound, state.pointee.limit)
+    if state.pointee.hugeCount == 0 || range.lowerBound >= end { return [] }
+    var found: [UInt64] = []
+    table.forEachEntry(in: range.lowerBound..<end) { _, level, _, address in
+      if level < lastLevel { found.append((address >> state.pointee.leafShift) << state.pointee.leafShift) }
+    }
+    return found
+  }
+
+  /// Stores a huge entry, whose tables are there. `deposit` is the lowest table set aside for it, if it is new.
+  func setHuge(_ entry: PageEntry, at address: UInt64, deposit: PageFrame? = nil) {
+    guard let (node, index) = middle(address) else { preconditionFailure("no table for the huge entry") }
+    if word(node, index) == 0 {
+      node.header.pointee.used += 1
+      state.pointee.hugeCount += 1
+    }
+    setWord(node, index, state.pointee.codec.encode(entry, isHuge: true))
+    if let deposit { state.pointee.deposits[address >> state.pointee.leafShift] = deposit }
+  }
+
+  /// Removes a huge entry; returns the table that was set aside for it.
+  func removeHuge(at address: UInt64) -> PageFrame? {
+    guard let (node, index) = middle(address), node.child(index) == nil, word(node, index) != 0 else { return nil }
+    setWord(node, index, 0)
+    node.header.pointee.used -= 1
+    state.pointee.hugeCount -= 1
+    return state.pointee.deposits.removeValue(forKey: address >> state.pointee.leafShift)
+  }
+
+  /// Replaces a huge entry by the table set aside for it, with small entries in a row.
+  func splitHuge(_ address: UInt64, _ entry: (Int) -> PageEntry) {
+    let start = (address >> state.pointee.leafShift) << state.pointee.leafShift
+    guard let deposit = removeHuge(at: start) else { preconditionFailure("no table was set aside") }
+    var frames = PreparedFrames()
+    frames.add(deposit.rawValue)
+    prepare(start, frames: &frames)
+    for slot in 0...state.pointee.slotMask { set(entry(slot), at: start + UInt64(slot) << state.pointee.pageShift) }
+  }
+}
+
+/// Frames taken for tables before they are needed: at most as many as there are levels.
+struct PreparedFrames: FrameSupplier {
+  private var frames = SIMD8<UInt64>(repeating: 0)
+  private(set) var count = 0
+
+  mutating func add(_ frame: UInt64) {
+    frames[count] = frame
+    count += 1
+  }
+
+  mutating func take() -> UInt64? {
+    if count == 0 { return nil }
+    count -= 1
+    return frames[count]
+  }
+
+  mutating func takeTableFrames(order: Int) -> PageFrame? { take().map { PageFrame($0) } }
+  mutating func returnTableFrames(_ frame: PageFrame, order: Int) { add(frame.rawValue) }
+}
+
+/// The machine's frames, for tables that go.
+private struct SuppliedFrames: FrameSupplier {
+  let supply: PhysicalSupply
+
+  func takeTableFrames(order: Int) -> PageFrame? {
+    supply.allocate(order: order, isMovable: false).map { PageFrame($0) }
+  }
+
+  func returnTableFrames(_ frame: PageFrame, order: Int) { supply.free(frame.rawValue, order: order) }
 }

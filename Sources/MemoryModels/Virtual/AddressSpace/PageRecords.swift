@@ -1,4 +1,6 @@
-/// A page of user memory or of the page cache, by its place in the model's records.
+import Glibc
+
+/// A page of user memory or of the page cache, by its frame; a larger one by its first.
 @frozen
 public struct PageID: Hashable, Sendable, BitwiseCopyable {
   public var rawValue: Int32
@@ -6,6 +8,12 @@ public struct PageID: Hashable, Sendable, BitwiseCopyable {
   @inlinable public init(rawValue: Int32) { self.rawValue = rawValue }
 
   @inlinable public static var none: PageID { PageID(rawValue: -1) }
+
+  init(frame: UInt64) { rawValue = Int32(truncatingIfNeeded: frame) }
+
+  /// The first of its frames.
+  @inline(__always)
+  var frame: UInt64 { UInt64(UInt32(bitPattern: rawValue)) }
 }
 
 /// What is known about a page in use (`struct page`).
@@ -19,13 +27,13 @@ struct PageRecord: BitwiseCopyable {
     case none, inactiveAnonymous, activeAnonymous, inactiveFile, activeFile, unevictable
   }
 
-  /// The first of its frames.
-  var frame: UInt64 = 0
   /// Anonymous pages: the address they were mapped at first. Pages of files: their place in the file.
   var index: UInt64 = 0
   var file = FileID.none
   /// Entries that map it.
   var mapCount: Int32 = 0
+  /// Tells the page from those that had its frame before.
+  var serial: UInt32 = 0
   /// The swap slot whose contents it has (`PageSwapCache`), or −1.
   var swapSlot: Int32 = -1
   var next: Int32 = -1
@@ -43,26 +51,45 @@ struct PageRecord: BitwiseCopyable {
   var isAnonymous: Bool { kind == .anonymous }
 }
 
-/// The records of all pages in use, and the lists they are on.
+/// The records of all pages in use by their frames (`mem_map`), and the lists they are on.
 struct PageRecords: ~Copyable {
+  // Memory that nobody touched costs nothing: the system hands out zeros when a record is first written.
   private(set) var records: UnsafeMutablePointer<PageRecord>
   private var capacity: Int
-  /// Records made so far, in use or not.
+  /// Frames below which all records in use lie.
   private(set) var count = 0
-  private var firstFree: Int32 = -1
   /// Pages in use.
   private(set) var used = 0
-  private var heads = [Int32](repeating: -1, count: 6)
-  private var tails = [Int32](repeating: -1, count: 6)
-  /// Pages (of 4 KiB) on each list.
-  private(set) var listPages = [Int](repeating: 0, count: 6)
+  private var serials: UInt32 = 0
+  private let lists: UnsafeMutablePointer<PageList>
 
-  init() {
-    capacity = 1024
-    records = .allocate(capacity: capacity)
+  /// The ends of a list, and its pages (of the smallest size).
+  private struct PageList {
+    var head: Int32 = -1
+    var tail: Int32 = -1
+    var pages = 0
   }
 
-  deinit { records.deallocate() }
+  /// Records for so many frames; more are made when a frame lies beyond.
+  init(frames: Int) {
+    capacity = max(frames, 1024)
+    records = Self.allocate(capacity)
+    lists = .allocate(capacity: 6)
+    lists.initialize(repeating: PageList(), count: 6)
+  }
+
+  deinit {
+    free(records)
+    lists.deallocate()
+  }
+
+  /// Records that are all zero, which is `.free`.
+  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<PageRecord> {
+    guard let memory = calloc(capacity, MemoryLayout<PageRecord>.stride) else {
+      preconditionFailure("no memory for \(capacity) page records")
+    }
+    return memory.bindMemory(to: PageRecord.self, capacity: capacity)
+  }
 
   @inline(__always)
   subscript(page: PageID) -> PageRecord {
@@ -70,32 +97,33 @@ struct PageRecords: ~Copyable {
     unsafeMutableAddress { records + Int(page.rawValue) }
   }
 
-  mutating func add(_ record: PageRecord) -> PageID {
-    used += 1
-    if firstFree >= 0 {
-      let page = PageID(rawValue: firstFree)
-      firstFree = self[page].next
-      self[page] = record
-      return page
-    }
-    if count == capacity {
-      let larger = UnsafeMutablePointer<PageRecord>.allocate(capacity: capacity * 2)
-      larger.update(from: records, count: count)
-      records.deallocate()
-      records = larger
-      capacity *= 2
-    }
-    records[count] = record
-    count += 1
-    return PageID(rawValue: Int32(count - 1))
+  @inline(__always)
+  mutating func add(_ record: PageRecord, _ frame: UInt64) -> PageID {
+    let index = Int(truncatingIfNeeded: frame)
+    if index >= capacity { grow(toHold: index) }
+    used &+= 1
+    if index >= count { count = index &+ 1 }
+    records[index] = record
+    serials &+= 1
+    records[index].serial = serials
+    return PageID(frame: frame)
+  }
+
+  private mutating func grow(toHold index: Int) {
+    var larger = capacity
+    while larger <= index { larger *= 2 }
+    let moved = Self.allocate(larger)
+    moved.update(from: records, count: count)
+    free(records)
+    records = moved
+    capacity = larger
   }
 
   mutating func remove(_ page: PageID) {
     unlink(page)
-    self[page] = PageRecord()
-    self[page].next = firstFree
-    firstFree = page.rawValue
-    used -= 1
+    self[page].kind = .free
+    self[page].mapCount = 0
+    used &-= 1
   }
 
   /// Puts a page at the head of a list, taking it off the one it is on.
@@ -104,10 +132,14 @@ struct PageRecords: ~Copyable {
     let index = Int(list.rawValue)
     self[page].list = list
     self[page].previous = -1
-    self[page].next = heads[index]
-    if heads[index] >= 0 { records[Int(heads[index])].previous = page.rawValue } else { tails[index] = page.rawValue }
-    heads[index] = page.rawValue
-    listPages[index] += 1 << Int(self[page].order)
+    self[page].next = lists[index].head
+    if lists[index].head >= 0 {
+      records[Int(lists[index].head)].previous = page.rawValue
+    } else {
+      lists[index].tail = page.rawValue
+    }
+    lists[index].head = page.rawValue
+    lists[index].pages += 1 << Int(self[page].order)
   }
 
   /// Puts a page at the tail of a list, where reclaim begins.
@@ -116,26 +148,38 @@ struct PageRecords: ~Copyable {
     let index = Int(list.rawValue)
     self[page].list = list
     self[page].next = -1
-    self[page].previous = tails[index]
-    if tails[index] >= 0 { records[Int(tails[index])].next = page.rawValue } else { heads[index] = page.rawValue }
-    tails[index] = page.rawValue
-    listPages[index] += 1 << Int(self[page].order)
+    self[page].previous = lists[index].tail
+    if lists[index].tail >= 0 {
+      records[Int(lists[index].tail)].next = page.rawValue
+    } else {
+      lists[index].head = page.rawValue
+    }
+    lists[index].tail = page.rawValue
+    lists[index].pages += 1 << Int(self[page].order)
   }
 
   mutating func unlink(_ page: PageID) {
     let record = self[page]
     if record.list == .none { return }
     let index = Int(record.list.rawValue)
-    if record.previous >= 0 { records[Int(record.previous)].next = record.next } else { heads[index] = record.next }
-    if record.next >= 0 { records[Int(record.next)].previous = record.previous } else { tails[index] = record.previous }
-    listPages[index] -= 1 << Int(record.order)
+    if record.previous >= 0 {
+      records[Int(record.previous)].next = record.next
+    } else {
+      lists[index].head = record.next
+    }
+    if record.next >= 0 {
+      records[Int(record.next)].previous = record.previous
+    } else {
+      lists[index].tail = record.previous
+    }
+    lists[index].pages -= 1 << Int(record.order)
     self[page].list = .none
     self[page].next = -1
     self[page].previous = -1
   }
 
   /// The page that has been on a list longest.
-  func last(of list: PageRecord.List) -> PageID { PageID(rawValue: tails[Int(list.rawValue)]) }
+  func last(of list: PageRecord.List) -> PageID { PageID(rawValue: lists[Int(list.rawValue)].tail) }
 
-  func pages(on list: PageRecord.List) -> Int { listPages[Int(list.rawValue)] }
+  func pages(on list: PageRecord.List) -> Int { lists[Int(list.rawValue)].pages }
 }

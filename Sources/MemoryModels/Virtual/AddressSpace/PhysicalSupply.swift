@@ -2,20 +2,29 @@ public import KernelTypes
 
 /// Where page frames come from: a modelled machine, or, when a trace says which frame each request got, numbers alone.
 public final class PhysicalSupply {
-  private var machine: Machine
+  // See `VirtualMemory` on unchecked exclusivity.
+  @exclusivity(unchecked) private var machine: Machine
   /// Whether frames are only counted and never run out.
   public let isUnlimited: Bool
   /// Frames handed out, by order.
-  public private(set) var allocations = [Int](repeating: 0, count: 16)
-  public private(set) var framesInUse = 0
+  @exclusivity(unchecked) public private(set) var allocations = [Int](repeating: 0, count: 16)
+  @exclusivity(unchecked) public private(set) var framesInUse = 0
   /// All memory, in pages.
   public let totalPages: Int
   private var nextFrame: UInt64 = 0
-  private var requests = 0
+  // Numbers that were given back, by order.
+  private var returned = [[UInt64]](repeating: [], count: 16)
+  @exclusivity(unchecked) private var requests = 0
+  // Flags of users' pages and of tables: made once, since sets of other modules are slow to make.
+  private let userFlags: GFPFlags = [.kernel, .hardWall, .highMemory, .movable]
+  private let tableFlags: GFPFlags = [.kernel, .account, .zero]
 
   /// The memory of a machine that just booted.
   public init(profile: KernelProfile, totalBytes: UInt64) {
-    machine = Machine(profile: profile, totalBytes: totalBytes)
+    // Frame 0 stands for the shared page of zeros, which is the kernel's.
+    let end = PageFrame(totalBytes / UInt64(profile.pageSize))
+    machine = Machine(profile: profile, ranges: [PageFrame(1)..<end])
+    machineEnd = Int(end.rawValue)
     isUnlimited = false
     totalPages = machine.freePages + machine.pagesInPerCPULists
   }
@@ -23,9 +32,14 @@ public final class PhysicalSupply {
   /// Frames without end that only have numbers.
   public init(unlimited totalPages: Int) {
     machine = Machine(profile: KernelProfile(), spans: [])
+    machineEnd = 0
     isUnlimited = true
     self.totalPages = totalPages
   }
+
+  /// The first frame that is not there; 0 if there is no end.
+  var frameEnd: Int { isUnlimited ? 0 : machineEnd }
+  private let machineEnd: Int
 
   /// Free pages, on per-CPU lists or not.
   public var freePages: Int { isUnlimited ? .max : machine.freePages + machine.pagesInPerCPULists }
@@ -33,14 +47,17 @@ public final class PhysicalSupply {
   /// Hands out a block, or `nil` when memory is short. `isMovable` is the migrate type of user pages.
   func allocate(order: Int = 0, isMovable: Bool) -> UInt64? {
     if isUnlimited {
-      nextFrame += 1 << UInt64(order)
       count(order)
-      return nextFrame
+      if let again = returned[order].popLast() { return again }
+      // Blocks are aligned to their size, so that entries can name them.
+      let pages = UInt64(1) << UInt64(order)
+      let start = (nextFrame + pages) & ~(pages - 1)
+      nextFrame = start + pages - 1
+      return start
     }
-    let flags: GFPFlags =
-      isMovable ? [.kernel, .hardWall, .highMemory, .movable] : [.kernel, .account, .zero]
     guard
-      let frame = machine.allocate(order: order, migrateType: isMovable ? .movable : .unmovable, flags: flags)
+      let frame = machine.allocate(
+        order: order, migrateType: isMovable ? .movable : .unmovable, flags: isMovable ? userFlags : tableFlags)
     else { return nil }
     count(order)
     return frame.rawValue
@@ -53,7 +70,8 @@ public final class PhysicalSupply {
 
   func free(_ frame: UInt64, order: Int = 0) {
     framesInUse -= 1 << order
-    if !isUnlimited { machine.free(PageFrame(frame), order: order) }
+    if isUnlimited { return returned[order].append(frame) }
+    machine.free(PageFrame(frame), order: order)
   }
 
   /// Free pages that a request's marks count: those on per-CPU lists are not among them.

@@ -18,7 +18,7 @@ extension VirtualMemory {
       return FaultOutcome(.protection, signal: code.contains(.user) ? signal : nil)
     }
     newTables = 0
-    current = space
+    current = Requester(space)
     let page = address & ~(policy.pageBytes - 1)
     var outcome = handle(space, index, page, isWrite: code.contains(.write))
     outcome.newTables = newTables
@@ -38,7 +38,11 @@ extension VirtualMemory {
   }
 
   private func kernelFault(_ address: UInt64, _ code: FaultCode) -> FaultOutcome {
-    if address < 0xFFFF_8000_0000_0000 { return FaultOutcome(.segmentation, signal: .generalProtection) }
+    // x86-64 raises another exception for addresses that nothing can translate.
+    if policy.scheme.format == .x86_64, address <= policy.userEnd | 0xFFF || !policy.scheme.isCanonical(address) {
+      let isGap = address <= policy.userEnd | 0xFFF
+      return FaultOutcome(.segmentation, signal: isGap ? .mapError : .generalProtection)
+    }
     return code.contains(.user) ? FaultOutcome(.segmentation, signal: .mapError) : FaultOutcome(.kernel)
   }
 
@@ -48,6 +52,11 @@ extension VirtualMemory {
 
   /// Follows `access_error` in arch/x86/mm/fault.c, Linux 6.1.
   private func accessError(_ flags: AreaFlags, _ code: FaultCode) -> FaultSignal? {
+    if !policy.isX86 {
+      // `__do_page_fault` in arch/arm64/mm/fault.c, `access_error` in arch/arm/mm/fault.c.
+      let wanted: AreaFlags = code.contains(.write) ? .write : code.contains(.instruction) ? .execute : .access
+      return flags.isDisjoint(with: wanted) ? .accessError : nil
+    }
     if code.contains(.protectionKey) { return .protectionKeyError }
     if code.contains(.write) { return flags.contains(.write) ? nil : .accessError }
     if code.contains(.protection) { return .accessError }
@@ -66,7 +75,7 @@ extension VirtualMemory {
     let entry = space.entries.entry(at: address)
     if entry.isNone {
       if space.areas[index].isAnonymous { return anonymousFault(space, index, address, isWrite: isWrite) }
-      if flags.contains(.special) { return specialFault(space, address) }
+      if flags.contains(.special) { return specialFault(space, address, flags) }
       return fileFault(space, index, address, isWrite: isWrite)
     }
     if entry.isSwap { return swapFault(space, index, address, entry, isWrite: isWrite) }
@@ -83,7 +92,7 @@ extension VirtualMemory {
   ) -> FaultOutcome {
     guard prepareTables(space, address) else { return memoryShort }
     if !isWrite {
-      space.entries.set(.zeroPage, at: address)
+      space.entries.set(.zeroPage(PageEntry.protection(space.areas[index].flags)), at: address)
       return FaultOutcome(.anonymousZero)
     }
     prepareRoot(space, index)
@@ -93,9 +102,9 @@ extension VirtualMemory {
   }
 
   /// vvar, vdso and the like: a frame that is no page of ours.
-  private func specialFault(_ space: AddressSpace, _ address: UInt64) -> FaultOutcome {
+  private func specialFault(_ space: AddressSpace, _ address: UInt64, _ flags: AreaFlags) -> FaultOutcome {
     guard prepareTables(space, address) else { return memoryShort }
-    space.entries.set(.zeroPage, at: address)
+    space.entries.set(.zeroPage(PageEntry.protection(flags)), at: address)
     return FaultOutcome(.fileMinor)
   }
 
@@ -110,7 +119,13 @@ extension VirtualMemory {
     return outcome
   }
 
+  @inline(__always)
   func prepareRoot(_ space: AddressSpace, _ index: Int) {
+    if space.areas[index].anonymousRoot == 0 { findRoot(space, index) }
+  }
+
+  @inline(never)
+  private func findRoot(_ space: AddressSpace, _ index: Int) {
     space.areas.prepareRoot(index) {
       nextRoot += 1
       return nextRoot
@@ -121,18 +136,17 @@ extension VirtualMemory {
   func newAnonymousPage(_ address: UInt64) -> PageID? {
     guard let frame = allocateFrame() else { return nil }
     var record = PageRecord()
-    record.frame = frame
     record.index = address
     record.kind = .anonymous
     record.isExclusive = true
     record.isDirty = true
-    return pages.add(record)
+    return pages.add(record, frame)
   }
 
   /// Maps a new anonymous page, whose table is there, and counts it.
   func mapAnonymous(_ space: AddressSpace, _ index: Int, _ address: UInt64, _ page: PageID, isWrite: Bool) {
     let flags = space.areas[index].flags
-    var bits = PageEntry.accessedBit
+    var bits = PageEntry.accessedBit | PageEntry.protection(flags)
     if flags.contains(.write) { bits |= PageEntry.writableBit | PageEntry.dirtyBit }
     pages[page].mapCount = 1
     pages.link(page, to: flags.contains(.locked) ? .unevictable : .inactiveAnonymous)
@@ -193,6 +207,7 @@ extension VirtualMemory {
     guard let new = newAnonymousPage(address) else { return memoryShort }
     // The old page may have been reclaimed for the new one.
     let current = space.entries.entry(at: address)
+    if current.isPresent { flushPage(space, address) }
     if current.isPresent, !current.isZeroPage {
       space.count(residentKind(pages[current.page].kind), -1)
       unmapPage(current.page)
@@ -292,33 +307,41 @@ extension VirtualMemory {
     // The kernel counts pages from where it starts, so that a mapping's begin doesn't shorten the window.
     let tableEnd = (address | (policy.hugeBytes - 1)) &+ 1
     let end = min(min(start &+ bytes, area.end), tableEnd)
-    if files[Int(area.file.rawValue) - 1].pages.isEmpty { return 0 }
+    let cached = files[Int(area.file.rawValue) - 1].pages
+    if cached.isEmpty { return 0 }
     guard prepareTables(space, address) else { return -1 }
+    let bits = fileBits(area)
+    let kind = files[Int(area.file.rawValue) - 1].kind == .sharedMemory ? ResidentKind.sharedMemory : .file
     var mapped = 0
     var hasTarget = false
     var target = start
     var index = place &- (address &- start) >> UInt64(policy.pageShift)
     while target < end {
-      if let page = filePage(area.file, index), space.entries.entry(at: target).isNone {
-        mapFile(space, area, target, page, isWrite: false)
+      if let page = cached[index], space.entries.setIfNone(PageEntry(page: page, flags: bits), at: target) {
+        pages[page].mapCount &+= 1
         mapped += 1
         if target == address { hasTarget = true }
       }
       target &+= policy.pageBytes
       index &+= 1
     }
+    if mapped > 0 { space.count(kind, mapped) }
     return hasTarget ? mapped : 0
+  }
+
+  /// The bits of an entry that maps a page of the page cache for a read.
+  private func fileBits(_ area: VirtualMemoryArea) -> UInt64 {
+    let bits = PageEntry.accessedBit | PageEntry.protection(area.flags)
+    let isWritable = area.flags.isSuperset(of: [.shared, .write]) && !files[Int(area.file.rawValue) - 1].notesWrites
+    return isWritable ? bits | PageEntry.writableBit : bits
   }
 
   /// Maps a page of the page cache, whose table is there, and counts it. Follows `do_set_pte` in mm/memory.c, Linux 6.1.
   func mapFile(_ space: AddressSpace, _ area: VirtualMemoryArea, _ address: UInt64, _ page: PageID, isWrite: Bool) {
-    var bits = PageEntry.accessedBit
-    let isShared = area.flags.contains(.shared)
+    var bits = fileBits(area)
     if isWrite {
       bits |= PageEntry.writableBit | PageEntry.dirtyBit
       pages[page].isDirty = true
-    } else if isShared, area.flags.contains(.write), !files[Int(area.file.rawValue) - 1].notesWrites {
-      bits |= PageEntry.writableBit
     }
     pages[page].mapCount += 1
     space.entries.set(PageEntry(page: page, flags: bits), at: address)

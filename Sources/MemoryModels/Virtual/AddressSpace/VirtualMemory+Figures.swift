@@ -41,7 +41,7 @@ extension VirtualMemory {
 
   /// The first of the page's frames, and how many entries map it.
   public func page(_ page: PageID) -> (frame: UInt64, mappings: Int) {
-    (pages[page].frame, Int(pages[page].mapCount))
+    (page.frame, Int(pages[page].mapCount))
   }
 
   /// What is wrong with the model's state, if anything is; for tests.
@@ -80,6 +80,7 @@ extension VirtualMemory {
       if counts != space.resident { problems.append("process \(pid): counted \(counts), has \(space.resident)") }
       committed += space.committedPages
       tables += space.pageTables
+      for problem in space.table.checkInvariants() { problems.append("process \(pid): \(problem)") }
       let areaPages = space.areas.areas.reduce(0) { $0 + Int($1.bytes >> UInt64(policy.pageShift)) }
       if areaPages != space.mappedPages {
         problems.append("process \(pid): \(areaPages) pages of mappings, \(space.mappedPages) counted")
@@ -90,13 +91,14 @@ extension VirtualMemory {
     if tables != tablePages { problems.append("tables \(tables), counted \(tablePages)") }
     for file in files {
       for slot in file.swapped.values { swapped[slot, default: 0] += 1 }
-      if file.kind == .hugeTLB { for page in file.pages.values { mapped[page, default: 0] += 1 } }
+      if file.kind == .hugeTLB { for page in file.pages.all { mapped[page, default: 0] += 1 } }
     }
     for slot in 0..<swap.pages where Int(swap.counts[slot]) != swapped[slot] ?? 0 {
       problems.append("swap slot \(slot): \(swap.counts[slot]) references, \(swapped[slot] ?? 0) found")
     }
     var frames = supply.isUnlimited ? 0 : tablePages + hugePool.free << policy.hugeOrder
     if hugeZeroFrame != nil { frames += 1 << policy.hugeOrder }
+    if !supply.isUnlimited { frames += spaces.count << policy.scheme.rootOrder }
     for index in 0..<pages.count {
       let page = PageID(rawValue: Int32(index))
       if pages[page].kind == .free { continue }

@@ -11,6 +11,12 @@ public struct TableAddition: Hashable, Sendable {
   }
 }
 
+/// A page that a follower keeps in mind.
+public struct KnownPage: Hashable, Sendable, BitwiseCopyable {
+  let page: PageID
+  let serial: UInt32
+}
+
 // What a follower of a real kernel needs: to be told by the trace what the model could not know.
 extension VirtualMemory {
   /// Gives a process another PID.
@@ -20,14 +26,19 @@ extension VirtualMemory {
     spaces[pid] = space
   }
 
+  /// What a page is known by later, when its place may have been given to another.
+  public func known(_ page: PageID) -> KnownPage { KnownPage(page: page, serial: pages[page].serial) }
+
   /// Drops a page wherever it is mapped, because its frame turned out to be free; returns how many entries went.
   @discardableResult
-  public func forget(_ page: PageID) -> Int {
+  public func forget(_ known: KnownPage) -> Int {
+    let page = known.page
     let record = pages[page]
-    if record.kind == .free { return 0 }
+    if record.kind == .free || record.serial != known.serial { return 0 }
     var dropped = 0
     for (space, address) in mappers(page) {
       space.entries.set(.none, at: address)
+      flushPage(space, address)
       space.count(residentKind(record.kind), -1)
       pages[page].mapCount -= 1
       dropped += 1
@@ -36,10 +47,31 @@ extension VirtualMemory {
       if pages[page].mapCount <= 0 { freeAnonymous(page) }
     } else if record.file != .none, pages[page].mapCount <= 0 {
       files[Int(record.file.rawValue) - 1].pages[record.index] = nil
-      supply.free(record.frame)
       pages.remove(page)
+      supply.free(page.frame)
     }
     return dropped
+  }
+
+  /// Counts a file's pages as a file's, where they had been taken for shared memory.
+  public func countAsFile(_ file: FileID) {
+    guard isSharedMemory(file) else { return }
+    files[Int(file.rawValue) - 1].kind = .regular
+    for page in files[Int(file.rawValue) - 1].pages.all {
+      pages[page].kind = .file
+      pages.link(page, to: .inactiveFile)
+    }
+    for space in spaces.values {
+      for area in space.areas.areas where area.file == file {
+        var moved = 0
+        for address in space.entries.addresses(in: area.start..<area.end) {
+          let entry = space.entries.entry(at: address)
+          if entry.isPresent, !entry.isZeroPage, pages[entry.page].file == file { moved += 1 }
+        }
+        space.count(.sharedMemory, -moved)
+        space.count(.file, moved)
+      }
+    }
   }
 
   /// Clears an entry because the trace shows that nothing is there; returns what it counted as.
@@ -61,7 +93,8 @@ extension VirtualMemory {
     let shift = UInt64(policy.tableShifts[table.level])
     let start = table.key << shift
     if table.level == 0 { zap(space, start..<start + 1 << shift) }
-    if space.entries.removeTable(level: table.level, key: table.key) { freeTables(1) }
+    tablePages -= space.entries.removeTable(level: table.level, key: table.key)
+    if let processors { processors.flush(space, page: start) }
   }
 
   /// The page-table pages added since the last call, in the order in which the kernel adds them.

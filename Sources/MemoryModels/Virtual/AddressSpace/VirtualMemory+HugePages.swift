@@ -38,28 +38,30 @@ extension VirtualMemory {
     if !isWrite, policy.usesHugeZeroPage {
       if hugeZeroFrame == nil { hugeZeroFrame = supply.allocate(order: policy.hugeOrder, isMovable: true) }
       if hugeZeroFrame == nil { return fallBack() }
-      guard allocateTables(1) else { return memoryShort }
-      space.entries.setHuge(.zeroPage, at: start)
+      guard let deposit = allocateDeposit() else { return memoryShort }
+      hugeZeroFrame.map {
+        let flags = PageEntry.protection(space.areas[index].flags) | PageEntry.accessedBit | PageEntry.zeroBit
+        space.entries.setHuge(PageEntry(page: PageID(frame: $0), flags: flags), at: start, deposit: deposit)
+      }
       return outcome
     }
     guard let frame = supply.allocate(order: policy.hugeOrder, isMovable: true) else { return fallBack() }
-    guard allocateTables(1) else {
+    guard let deposit = allocateDeposit() else {
       supply.free(frame, order: policy.hugeOrder)
       return memoryShort
     }
     var record = PageRecord()
-    record.frame = frame
     record.index = start
     record.kind = .anonymous
     record.order = UInt8(policy.hugeOrder)
     record.isExclusive = true
     record.isDirty = true
     record.mapCount = 1
-    let page = pages.add(record)
+    let page = pages.add(record, frame)
     pages.link(page, to: space.areas[index].flags.contains(.locked) ? .unevictable : .inactiveAnonymous)
-    var bits = PageEntry.accessedBit | PageEntry.dirtyBit
+    var bits = PageEntry.accessedBit | PageEntry.dirtyBit | PageEntry.protection(space.areas[index].flags)
     if space.areas[index].flags.contains(.write) { bits |= PageEntry.writableBit }
-    space.entries.setHuge(PageEntry(page: page, flags: bits), at: start)
+    space.entries.setHuge(PageEntry(page: page, flags: bits), at: start, deposit: deposit)
     space.count(.anonymous, policy.hugePageCount)
     counters.hugeFaults += 1
     outcome.newPages = policy.hugePageCount
@@ -105,26 +107,27 @@ extension VirtualMemory {
     if !entry.isZeroPage, pages[entry.page].kind == .hugeTLB { return }
     counters.hugeSplits += 1
     if entry.isZeroPage {
-      space.entries.splitHuge(start) { _ in .zeroPage }
-      return
+      let flags = entry.rawValue & PageEntry.protectionBits
+      space.entries.splitHuge(start) { _ in .zeroPage(flags) }
+      return flushHuge(space, start)
     }
     let record = pages[entry.page]
     let mapped = spaces.keys.sorted().compactMap { spaces[$0] }.filter { other in
       other.entries.hugeEntry(at: record.index).map { !$0.isZeroPage && $0.page == entry.page } ?? false
     }
     let list = record.list
+    let first = entry.page.frame
     pages.remove(entry.page)
     var small: [PageID] = []
     for slot in 0..<policy.hugePageCount {
       var part = record
       part.order = 0
-      part.frame = record.frame + UInt64(slot)
       part.index = record.index + UInt64(slot) << UInt64(policy.pageShift)
       part.list = .none
       part.next = -1
       part.previous = -1
       part.mapCount = Int32(mapped.count)
-      let page = pages.add(part)
+      let page = pages.add(part, first + UInt64(slot))
       pages.link(page, to: list)
       small.append(page)
     }
@@ -132,21 +135,23 @@ extension VirtualMemory {
       guard let huge = other.entries.hugeEntry(at: record.index) else { continue }
       let bits = huge.rawValue & 0xFFF
       other.entries.splitHuge(record.index) { PageEntry(page: small[$0], flags: bits) }
+      flushHuge(other, record.index)
     }
+  }
+
+  func flushHuge(_ space: AddressSpace, _ address: UInt64) {
+    guard let processors else { return }
+    let start = address & ~(policy.hugeBytes - 1)
+    processors.flush(space, start..<start + policy.hugeBytes, stride: policy.hugeBytes)
   }
 
   func zapHuge(_ space: AddressSpace, _ address: UInt64) {
     guard let entry = space.entries.hugeEntry(at: address) else { return }
-    if entry.isZeroPage {
-      space.entries.setHuge(nil, at: address)
-      return freeTables(1)
-    }
+    freeDeposit(space.entries.removeHuge(at: address))
+    if entry.isZeroPage { return }
     if pages[entry.page].kind == .hugeTLB {
-      space.entries.setHuge(nil, at: address)
       space.hugeTLBBytes -= policy.hugeBytes
     } else {
-      space.entries.setHuge(nil, at: address)
-      freeTables(1)
       space.count(.anonymous, -policy.hugePageCount)
     }
     unmapPage(entry.page)
@@ -156,33 +161,37 @@ extension VirtualMemory {
   func copyHuge(_ parent: AddressSpace, _ child: AddressSpace, _ address: UInt64) -> Bool {
     guard var entry = parent.entries.hugeEntry(at: address) else { return true }
     let isPool = !entry.isZeroPage && pages[entry.page].kind == .hugeTLB
-    guard prepareTables(child, address, withLeaf: false), isPool || allocateTables(1) else { return false }
+    guard prepareTables(child, address, withLeaf: false) else { return false }
+    let deposit = isPool ? nil : allocateDeposit()
+    if !isPool, deposit == nil { return false }
     if !entry.isZeroPage {
       pages[entry.page].mapCount += 1
       pages[entry.page].isExclusive = false
       let isPrivate = parent.areas.area(at: address)?.isPrivate ?? true
       if isPrivate { entry.clear(PageEntry.writableBit) }
-      parent.entries.setHuge(entry, at: address, hasDeposit: !isPool)
+      parent.entries.setHuge(entry, at: address)
       if isPool {
         child.hugeTLBBytes += policy.hugeBytes
       } else {
         child.count(.anonymous, policy.hugePageCount)
       }
     }
-    child.entries.setHuge(entry, at: address, hasDeposit: !isPool)
+    child.entries.setHuge(entry, at: address, deposit: deposit)
     return true
   }
 
   func protectHuge(_ space: AddressSpace, _ range: Range<UInt64>, _ access: AreaFlags) {
     for address in space.entries.hugeAddresses(in: range) {
-      guard var entry = space.entries.hugeEntry(at: address), !entry.isZeroPage else { continue }
-      let isPool = pages[entry.page].kind == .hugeTLB
-      if access.contains(.write), pages[entry.page].isExclusive {
+      guard var entry = space.entries.hugeEntry(at: address) else { continue }
+      entry.clear(PageEntry.protectionBits)
+      entry.set(PageEntry.protection(access))
+      if access.contains(.write), !entry.isZeroPage, pages[entry.page].isExclusive {
         entry.set(PageEntry.writableBit)
       } else if !access.contains(.write) {
         entry.clear(PageEntry.writableBit)
       }
-      space.entries.setHuge(entry, at: address, hasDeposit: !isPool)
+      space.entries.setHuge(entry, at: address)
+      flushHuge(space, address)
     }
   }
 
@@ -216,20 +225,22 @@ extension VirtualMemory {
       if !isWrite || entry.isWritable { return FaultOutcome(.spurious) }
       if pages[entry.page].mapCount == 1 || !area.isPrivate {
         entry.set(PageEntry.writableBit | PageEntry.dirtyBit)
-        space.entries.setHuge(entry, at: start, hasDeposit: false)
+        space.entries.setHuge(entry, at: start)
         return FaultOutcome(.copyOnWriteReuse)
       }
       guard let copy = takeHugePage(area, mayUseReserve: false) else { return FaultOutcome(.bus, signal: .busAddress) }
+      flushHuge(space, start)
       unmapPage(entry.page)
-      return mapPool(space, start, copy, isWritable: true, kind: .copyOnWrite)
+      return mapPool(space, start, copy, area.flags, isWritable: true, kind: .copyOnWrite)
     }
     guard prepareTables(space, start, withLeaf: false) else { return memoryShort }
     let place = area.pageIndex(of: start, shift: policy.pageShift)
     if !area.isPrivate, let page = filePage(area.file, place) {
       pages[page].mapCount += 1
       space.hugeTLBBytes += policy.hugeBytes
-      space.entries.setHuge(
-        PageEntry(page: page, flags: PageEntry.writableBit | PageEntry.accessedBit), at: start, hasDeposit: false)
+      let writable = area.flags.contains(.write) ? PageEntry.writableBit : 0
+      let bits = writable | PageEntry.accessedBit | PageEntry.protection(area.flags)
+      space.entries.setHuge(PageEntry(page: page, flags: bits), at: start)
       return FaultOutcome(.hugeTLB)
     }
     guard let page = takeHugePage(area, mayUseReserve: true) else { return FaultOutcome(.bus, signal: .busAddress) }
@@ -241,15 +252,16 @@ extension VirtualMemory {
       pages[page].mapCount += 1
     }
     space.hugeTLBBytes += policy.hugeBytes
-    return mapPool(space, start, page, isWritable: area.flags.contains(.write), kind: .hugeTLB)
+    return mapPool(space, start, page, area.flags, isWritable: area.flags.contains(.write), kind: .hugeTLB)
   }
 
   private func mapPool(
-    _ space: AddressSpace, _ start: UInt64, _ page: PageID, isWritable: Bool, kind: FaultKind
+    _ space: AddressSpace, _ start: UInt64, _ page: PageID, _ flags: AreaFlags, isWritable: Bool, kind: FaultKind
   ) -> FaultOutcome {
     pages[page].mapCount += 1
-    let bits = PageEntry.accessedBit | (isWritable ? PageEntry.writableBit | PageEntry.dirtyBit : 0)
-    space.entries.setHuge(PageEntry(page: page, flags: bits), at: start, hasDeposit: false)
+    let written = isWritable ? PageEntry.writableBit | PageEntry.dirtyBit : 0
+    let bits = PageEntry.accessedBit | PageEntry.protection(flags) | written
+    space.entries.setHuge(PageEntry(page: page, flags: bits), at: start)
     var outcome = FaultOutcome(kind)
     outcome.mappedPages = policy.hugePageCount
     outcome.page = page
@@ -266,16 +278,15 @@ extension VirtualMemory {
     }
     guard let frame = hugePool.frames.popLast() else { return nil }
     var record = PageRecord()
-    record.frame = frame
     record.kind = .hugeTLB
     record.order = UInt8(policy.hugeOrder)
     record.file = area.file
-    return pages.add(record)
+    return pages.add(record, frame)
   }
 
   /// Gives a huge page back to the pool.
   func freeHugeTLB(_ page: PageID) {
-    hugePool.frames.append(pages[page].frame)
     pages.remove(page)
+    hugePool.frames.append(page.frame)
   }
 }

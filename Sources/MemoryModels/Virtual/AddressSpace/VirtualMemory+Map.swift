@@ -195,13 +195,15 @@ extension VirtualMemory {
     let floor = indices.lowerBound > 0 ? space.areas[indices.lowerBound - 1].end : 0
     let ceiling = indices.upperBound < space.areas.count ? space.areas[indices.upperBound].start : UInt64.max
     space.areas.remove(indices)
+    var gather = FlushGather()
     for area in removed {
-      zap(space, area.start..<area.end)
+      zap(space, area.start..<area.end, &gather)
       settle(space, area)
     }
-    for area in removed {
-      freeTables(space.entries.free(area.start..<area.end, floor: floor, ceiling: ceiling))
-    }
+    var freed = 0
+    for area in removed { freed += space.entries.free(area.start..<area.end, floor: floor, ceiling: ceiling) }
+    tablePages -= freed
+    flush(space, gather, freedTablesAt: freed > 0 ? removed.first?.start : nil)
   }
 
   /// Takes a mapping off the counts.
@@ -223,16 +225,17 @@ extension VirtualMemory {
   private func deleteFile(_ file: Int) {
     hugePool.reserved -= files[file].reservedHugePages
     files[file].reservedHugePages = 0
-    for page in files[file].pages.values.sorted(by: { $0.rawValue < $1.rawValue }) {
+    for page in files[file].pages.all.sorted(by: { $0.rawValue < $1.rawValue }) {
       if pages[page].kind == .hugeTLB {
         freeHugeTLB(page)
       } else {
-        supply.free(pages[page].frame, order: Int(pages[page].order))
+        let order = Int(pages[page].order)
         pages.remove(page)
+        supply.free(page.frame, order: order)
       }
     }
     for slot in files[file].swapped.values.sorted() { dropSwap(slot) }
-    files[file].pages = [:]
+    files[file].pages = CachedPages()
     files[file].swapped = [:]
     committedPages -= files[file].committedPages
     files[file].committedPages = 0
@@ -240,14 +243,30 @@ extension VirtualMemory {
 
   /// Clears the entries of a range and lets go of their pages. Follows `zap_pte_range` in mm/memory.c, Linux 6.1.
   func zap(_ space: AddressSpace, _ range: Range<UInt64>) {
-    for address in space.entries.hugeAddresses(in: range) { zapHuge(space, address) }
-    for address in space.entries.addresses(in: range) {
-      let entry = space.entries.entry(at: address)
-      space.entries.set(.none, at: address)
+    var gather = FlushGather()
+    zap(space, range, &gather)
+    flush(space, gather)
+  }
+
+  /// The same, with the flush left to the caller.
+  func zap(_ space: AddressSpace, _ range: Range<UInt64>, _ gather: inout FlushGather) {
+    for address in space.entries.hugeAddresses(in: range) {
+      gather.add(address, policy.hugeBytes, isHuge: true)
+      zapHuge(space, address)
+    }
+    let bytes = policy.pageBytes
+    var address = range.lowerBound
+    while let found = space.entries.next(from: address, below: range.upperBound) {
+      address = found &+ bytes
+      let entry = space.entries.entry(at: found)
+      space.entries.set(.none, at: found)
       if entry.isSwap {
         space.count(.swap, -1)
         dropSwap(entry.swapSlot)
-      } else if !entry.isZeroPage {
+        continue
+      }
+      gather.add(found, bytes, isHuge: false)
+      if !entry.isZeroPage {
         let page = entry.page
         if entry.isDirty { pages[page].isDirty = true }
         space.count(residentKind(pages[page].kind), -1)
@@ -282,19 +301,28 @@ extension VirtualMemory {
       area.flags.remove(.access)
       area.flags.formUnion(access)
     }
-    for address in space.entries.addresses(in: range) {
-      var entry = space.entries.entry(at: address)
-      if !entry.isPresent || entry.isZeroPage { continue }
+    var gather = FlushGather()
+    let protection = PageEntry.protection(access)
+    var address = range.lowerBound
+    while let found = space.entries.next(from: address, below: range.upperBound) {
+      address = found &+ policy.pageBytes
+      let old = space.entries.entry(at: found)
+      if !old.isPresent { continue }
+      var entry = old
+      entry.clear(PageEntry.protectionBits)
+      entry.set(protection)
       if !access.contains(.write) {
         entry.clear(PageEntry.writableBit)
-      } else if entry.isDirty, let area = space.areas.area(at: address) {
+      } else if !entry.isZeroPage, entry.isDirty, let area = space.areas.area(at: found) {
         let record = pages[entry.page]
         if area.flags.contains(.shared) || (record.isAnonymous && record.isExclusive) {
           entry.set(PageEntry.writableBit)
         }
       }
-      space.entries.set(entry, at: address)
+      space.entries.set(entry, at: found)
+      if entry.isRestriction(of: old) { gather.add(found, policy.pageBytes, isHuge: false) }
     }
+    flush(space, gather)
     protectHuge(space, range, access)
   }
 
@@ -385,7 +413,7 @@ extension VirtualMemory {
       }
       let isWrite = flags.contains(.write) && !flags.contains(.shared)
       var attempts = 0
-      current = space
+      current = Requester(space)
       while needsFault(space, address, isWrite: isWrite), attempts < 3 {
         newTables = 0
         let outcome = handle(space, index, address, isWrite: isWrite)

@@ -57,7 +57,7 @@ extension VirtualMemory {
   /// Follows `oom_badness` in mm/oom_kill.c, Linux 6.1.
   public func badness(_ space: AddressSpace) -> Int? {
     if space.outOfMemoryAdjustment == -1000 || space.pid == 1 { return nil }
-    let points = space.residentPages + space[.swap] + space.pageTables
+    let points = space.residentPages + space[.swap] + Int(space.pageTableBytes >> UInt64(policy.pageShift))
     return points + space.outOfMemoryAdjustment * ((supply.totalPages + swap.pages) / 1000)
   }
 

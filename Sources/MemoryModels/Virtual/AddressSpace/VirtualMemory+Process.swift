@@ -1,9 +1,10 @@
 extension VirtualMemory {
-  /// A new process with an empty address space, but for what `stackPages` of stack take; `nil` if the PID is taken.
+  /// A new process with an empty address space; `nil` if the PID is taken, or if there is no memory for its first table.
   @discardableResult
   public func addProcess(_ pid: Int, name: String) -> AddressSpace? {
     if spaces[pid] != nil { return nil }
-    let space = AddressSpace(pid: pid, name: name, policy: policy)
+    current = Requester()
+    guard let space = makeSpace(pid, name: name) else { return nil }
     spaces[pid] = space
     return space
   }
@@ -12,8 +13,8 @@ extension VirtualMemory {
   ///
   /// Follows `setup_arg_pages` in fs/exec.c, Linux 6.1, without randomisation.
   public func mapStack(_ space: AddressSpace) throws(CallError) {
-    let end = policy.userEnd
-    let pages: UInt64 = 33
+    let end = policy.windowEnd
+    let pages = (132 << 10) / policy.pageBytes + (policy.pageBytes > 4096 ? 1 : 0)
     let start = end - pages * policy.pageBytes
     let area = VirtualMemoryArea(
       start: start, end: end, flags: [.read, .write, .growsDown, .accounted],
@@ -58,7 +59,7 @@ extension VirtualMemory {
     }
     let area = space.areas[index]
     if area.flags.contains(.special) {
-      space.entries.set(.zeroPage, at: address)
+      space.entries.set(.zeroPage(PageEntry.protection(area.flags)), at: address)
       return nil
     }
     if isFile, area.file != .none {
@@ -87,7 +88,8 @@ extension VirtualMemory {
   @discardableResult
   public func fork(_ parent: AddressSpace, pid: Int) throws(CallError) -> AddressSpace {
     if spaces[pid] != nil { throw .exists }
-    let child = AddressSpace(pid: pid, name: parent.name, policy: policy)
+    current = Requester(parent)
+    guard let child = makeSpace(pid, name: parent.name) else { throw .noMemory }
     child.limits = parent.limits
     child.heapStart = parent.heapStart
     child.heapEnd = parent.heapEnd
@@ -96,7 +98,8 @@ extension VirtualMemory {
     // Nobody sees the child until it is complete.
     child.outOfMemoryAdjustment = -1000
     spaces[pid] = child
-    current = parent
+    // What was shared from now on is write-protected; the parent's flush comes at the end (`dup_mmap`).
+    defer { if let processors { processors.flush(parent) } }
     for index in 0..<parent.areas.count {
       var area = parent.areas[index]
       if area.flags.contains(.notInChildren) { continue }
@@ -137,7 +140,9 @@ extension VirtualMemory {
     for key in parent.entries.leafKeys(in: range) {
       if !prepareTables(child, max(key * policy.hugeBytes, area.start)) { return false }
     }
-    for address in parent.entries.addresses(in: range) {
+    var start = range.lowerBound
+    while let address = parent.entries.next(from: start, below: range.upperBound) {
+      start = address &+ policy.pageBytes
       var entry = parent.entries.entry(at: address)
       if entry.isSwap {
         swap.refer(entry.swapSlot)
@@ -168,14 +173,18 @@ extension VirtualMemory {
   public func exit(_ space: AddressSpace) {
     removeAreas(space, 0..<space.areas.count)
     // Mappings that trees of tables outlive there are none: what is left belonged to no mapping.
-    freeTables(space.entries.free(0..<UInt64.max, floor: 0, ceiling: .max))
+    tablePages -= space.entries.release()
+    if let processors { processors.remove(space) }
     spaces[space.pid] = nil
   }
 
   /// Gives a process a new, empty address space, as execve does before it maps the program; its limits stay.
+  ///
+  /// Throws `.noMemory`, with nothing changed, when there is none for the first table.
   @discardableResult
-  public func execute(_ space: AddressSpace, name: String) -> AddressSpace {
-    let fresh = AddressSpace(pid: space.pid, name: name, policy: policy)
+  public func execute(_ space: AddressSpace, name: String) throws(CallError) -> AddressSpace {
+    current = Requester(space)
+    guard let fresh = makeSpace(space.pid, name: name) else { throw .noMemory }
     fresh.limits = space.limits
     fresh.mappingBase = policy.mappingBase(stackLimit: space.limits.stackBytes)
     fresh.outOfMemoryAdjustment = space.outOfMemoryAdjustment
@@ -195,58 +204,49 @@ extension VirtualMemory {
 
   /// An access by a program: what the processor does with the entry, and the faults it takes until the access succeeds.
   ///
-  /// Returns the faults in order; the last one has a signal if the access never succeeds.
+  /// Translates by the page tables, through the look-aside buffers of a processor if the machine has any. Returns the
+  /// faults in order; the last one has a signal if the access never succeeds.
   @discardableResult
   public func touch(
-    _ space: AddressSpace, _ address: UInt64, isWrite: Bool, isFetch: Bool = false
+    _ space: AddressSpace, _ address: UInt64, isWrite: Bool, isFetch: Bool = false, processor: Int = 0
   ) -> [FaultOutcome] {
     var outcomes: [FaultOutcome] = []
+    let access = MemoryAccess(isWrite ? .write : isFetch ? .execute : .read)
     // A fetch of a page that may not be executed faults once for the page and once for the access.
     while outcomes.count < 8 {
-      guard let code = accessFault(space, address, isWrite: isWrite, isFetch: isFetch) else { return outcomes }
+      guard let code = accessFault(space, address, access, processor) else { return outcomes }
       let outcome = fault(space, at: address, code: code)
       outcomes.append(outcome)
-      if outcome.kind.isError || outcome.kind == .kernel { return outcomes }
+      if outcome.kind.isError || outcome.kind == .kernel || spaces[space.pid] !== space { return outcomes }
     }
     return outcomes
   }
 
   /// The error code of the fault that an access takes, `nil` if it goes through, with the bits that the processor sets.
-  private func accessFault(_ space: AddressSpace, _ address: UInt64, isWrite: Bool, isFetch: Bool) -> FaultCode? {
-    var code: FaultCode = .user
-    if isWrite { code.insert(.write) }
-    if isFetch { code.insert(.instruction) }
+  private func accessFault(
+    _ space: AddressSpace, _ address: UInt64, _ access: MemoryAccess, _ processor: Int
+  ) -> FaultCode? {
     if address >= policy.userEnd {
-      if address >= 0xFFFF_8000_0000_0000 { code.insert(.protection) }
+      // The kernel's half has the same tables for all, which are not modelled; its pages are present.
+      var code = FaultCode(access)
+      if policy.scheme.isCanonical(address) { code.insert(.protection) }
       return code
     }
-    let bits = isWrite ? PageEntry.accessedBit | PageEntry.dirtyBit : PageEntry.accessedBit
-    if var huge = space.entries.hugeEntry(at: address) {
-      let area = space.areas.area(at: address)
-      let allows = !isWrite || huge.isWritable
-      guard allows, isAllowed(area, isFetch: isFetch) else { return code.union(.protection) }
-      huge.set(bits)
-      space.entries.setHuge(huge, at: address)
-      return nil
-    }
-    var entry = space.entries.entry(at: address)
-    if !entry.isPresent { return code }
-    let index = space.areas.index(endingAbove: address)
-    let area = index < space.areas.count && space.areas[index].start <= address ? space.areas[index] : nil
-    if !isAllowed(area, isFetch: isFetch) {
-      // Entries of a mapping that allows nothing are not present for the processor.
-      return area?.isAccessible == false ? code : code.union(.protection)
-    }
-    if isWrite, !entry.isWritable { return code.union(.protection) }
-    if entry.rawValue & bits != bits {
-      entry.set(bits)
-      space.entries.set(entry, at: address)
-    }
-    return nil
+    let outcome =
+      processors?.translate(space, address, access, processor: processor) ?? space.table.translate(address, access)
+    guard case .fault(let fault) = outcome else { return nil }
+    if policy.isX86 { return FaultCode(rawValue: UInt64(fault.errorCode)) }
+    var code = FaultCode(access)
+    if fault.reason != .notPresent, fault.reason != .accessFlag { code.insert(.protection) }
+    return code
   }
+}
 
-  private func isAllowed(_ area: VirtualMemoryArea?, isFetch: Bool) -> Bool {
-    guard let area else { return false }
-    return isFetch ? area.flags.contains(.execute) : area.isAccessible
+extension FaultCode {
+  /// What a user's access sets.
+  init(_ access: MemoryAccess) {
+    self = .user
+    if access.kind == .write { insert(.write) }
+    if access.kind == .execute { insert(.instruction) }
   }
 }

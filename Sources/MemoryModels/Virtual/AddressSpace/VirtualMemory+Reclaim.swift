@@ -143,6 +143,7 @@ extension VirtualMemory {
     if pages[page].isDirty { counters.swappedOut += 1 }
     let isAnonymous = pages[page].isAnonymous
     for (space, address) in mapped {
+      flushPage(space, address)
       if isAnonymous {
         swap.refer(slot)
         let entry = PageEntry(swapSlot: slot, isExclusive: pages[page].isExclusive)
@@ -171,20 +172,21 @@ extension VirtualMemory {
     }
     swap.cached[slot] = .none
     swap.settle(slot)
-    supply.free(pages[page].frame)
     pages.remove(page)
+    supply.free(page.frame)
     return true
   }
 
   private func evictFile(_ page: PageID, _ mapped: [(space: AddressSpace, address: UInt64)]) -> Bool {
     for (space, address) in mapped {
       space.entries.set(.none, at: address)
+      flushPage(space, address)
       space.count(.file, -1)
     }
     let record = pages[page]
     files[Int(record.file.rawValue) - 1].pages[record.index] = nil
-    supply.free(record.frame)
     pages.remove(page)
+    supply.free(page.frame)
     counters.reclaimedFilePages += 1
     return true
   }

@@ -85,14 +85,13 @@ extension VirtualMemory {
     insert(moved, in: space)
     // The new mapping may have been joined with the old one, which goes alone.
     splitAtEnds(space, old..<old + oldBytes)
-    current = space
+    current = Requester(space)
     guard moveEntries(space, old, oldBytes, new) else {
       // What was moved goes back: its tables are still there.
       if spaces[space.pid] === space {
         for address in space.entries.addresses(in: new..<new + oldBytes) {
           let entry = space.entries.entry(at: address)
           space.entries.set(.none, at: address)
-          space.entries.prepare(old + (address - new))
           space.entries.set(entry, at: old + (address - new))
         }
         for index in space.areas.indices(in: new..<new + newBytes) {
@@ -127,8 +126,9 @@ extension VirtualMemory {
       if old & mask == new & mask, let entry = space.entries.hugeEntry(at: address) {
         let target = new + (address - old)
         guard prepareTables(space, target, withLeaf: false) else { return false }
-        space.entries.setHuge(nil, at: address)
-        space.entries.setHuge(entry, at: target)
+        let deposit = space.entries.removeHuge(at: address)
+        space.entries.setHuge(entry, at: target, deposit: deposit)
+        flushHuge(space, address)
       } else {
         splitHuge(space, at: address, always: true)
       }
@@ -140,17 +140,21 @@ extension VirtualMemory {
       if end - start == policy.hugeBytes, target & mask == 0, !space.entries.hasLeaf(target) {
         guard prepareTables(space, target, withLeaf: false) else { return false }
         space.entries.moveLeaf(from: start, to: target)
+        if let processors { processors.flush(space, start..<end, stride: policy.pageBytes) }
         continue
       }
       // Tables are made wherever the old range has one, entries in it or not.
       guard prepareTables(space, target), prepareTables(space, new + (end - old) - policy.pageBytes) else {
         return false
       }
+      var gather = FlushGather()
       for address in space.entries.addresses(in: start..<end) {
         let entry = space.entries.entry(at: address)
         space.entries.set(.none, at: address)
         space.entries.set(entry, at: new + (address - old))
+        if entry.isPresent { gather.add(address, policy.pageBytes, isHuge: false) }
       }
+      flush(space, gather)
     }
     for address in space.entries.addresses(in: new..<new + bytes) {
       let entry = space.entries.entry(at: address)

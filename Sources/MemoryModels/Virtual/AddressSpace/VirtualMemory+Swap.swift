@@ -33,7 +33,7 @@ extension VirtualMemory {
     if pages[page].swapSlot >= 0, shouldFreeSwap(space.areas[index], page, isWrite: isWrite) {
       _ = freeSwapCopy(page)
     }
-    var bits = PageEntry.accessedBit
+    var bits = PageEntry.accessedBit | PageEntry.protection(space.areas[index].flags)
     let isAlone = pages[page].swapSlot < 0 && pages[page].mapCount == 1
     if isExclusive || isAlone {
       pages[page].isExclusive = true

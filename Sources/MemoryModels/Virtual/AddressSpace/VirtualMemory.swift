@@ -1,3 +1,5 @@
+import KernelTypes
+
 /// The virtual memory of a machine: address spaces, the page cache, swap, and the accounting that ties them together.
 ///
 /// Driven by calls (`map`, `fork`, …) and by accesses or faults; says what each fault was and what it took. Follows
@@ -31,24 +33,30 @@ public final class VirtualMemory {
 
   public let policy: VirtualMemoryPolicy
   public let supply: PhysicalSupply
-  var pages = PageRecords()
-  var files: [MappedFile] = []
+  // Exclusivity of the hot properties is checked by their few users here, not at run time: nothing that is passed inout
+  // is reached again by the call it is passed to.
+  @exclusivity(unchecked) var pages: PageRecords
+  @exclusivity(unchecked) var files: [MappedFile] = []
   var swap = SwapArea(pages: 0)
   public internal(set) var spaces: [Int: AddressSpace] = [:]
-  public internal(set) var counters = Counters()
+  /// The processors that run the programs, if their look-aside buffers matter; set before anything is mapped.
+  public var processors: Processors?
+  private var spacesMade: UInt64 = 0
+  // Frames for the tables of the next entry.
+  @exclusivity(unchecked) var prepared = PreparedFrames()
+  @exclusivity(unchecked) public internal(set) var counters = Counters()
   public internal(set) var kills: [Kill] = []
   /// Pages promised to all processes (`Committed_AS`).
   public internal(set) var committedPages = 0
-  public internal(set) var tablePages = 0
-  var tableFrames: [UInt64] = []
+  @exclusivity(unchecked) public internal(set) var tablePages = 0
   var nextRoot: UInt32 = 0
   var hugePool = HugePool()
   var hugeZeroFrame: UInt64?
   // Tables and frames of the fault being handled.
-  var newTables = 0
-  var isReclaiming = false
+  @exclusivity(unchecked) var newTables = 0
+  @exclusivity(unchecked) var isReclaiming = false
   // Whose request is being served: it must not be given memory after its own death.
-  weak var current: AddressSpace?
+  @exclusivity(unchecked) var current = Requester()
   /// Whether additions of page-table pages are kept for `takeTableAdditions`.
   public var recordsTables = false
   var tableAdditions: [TableAddition] = []
@@ -62,6 +70,7 @@ public final class VirtualMemory {
     }
     self.policy = policy
     self.supply = supply
+    pages = PageRecords(frames: supply.frameEnd)
   }
 
   /// Gives the machine swap space of so many pages, in place of what it had; nothing may be swapped out.
@@ -105,12 +114,11 @@ public final class VirtualMemory {
   func addFilePage(_ file: FileID, _ index: UInt64) -> PageID? {
     guard let frame = allocateFrame() else { return nil }
     var record = PageRecord()
-    record.frame = frame
     record.index = index
     record.file = file
     let isShared = files[Int(file.rawValue) - 1].kind == .sharedMemory
     record.kind = isShared ? .sharedMemory : .file
-    let page = pages.add(record)
+    let page = pages.add(record, frame)
     files[Int(file.rawValue) - 1].pages[index] = page
     pages.link(page, to: isShared ? .inactiveAnonymous : .inactiveFile)
     return page
@@ -135,24 +143,54 @@ public final class VirtualMemory {
     return allocateAfterReclaim(isMovable: true)
   }
 
-  /// Takes frames for page tables; `false` when memory is short.
+  /// Takes frames for page tables; `false`, and none taken, when memory is short.
   func allocateTables(_ count: Int) -> Bool {
-    if count == 0 { return true }
     for _ in 0..<count {
       guard let frame = supply.allocate(isMovable: false) ?? allocateAfterReclaim(isMovable: false) else {
+        while let frame = prepared.take() {
+          supply.free(frame)
+          tablePages -= 1
+          newTables -= 1
+        }
         return false
       }
-      if !supply.isUnlimited { tableFrames.append(frame) }
+      prepared.add(frame)
       tablePages += 1
       newTables += 1
     }
     return true
   }
 
-  func freeTables(_ count: Int) {
-    tablePages -= count
-    // Which of the tables' frames goes makes no difference to how many are free.
-    for _ in 0..<min(count, tableFrames.count) { supply.free(tableFrames.removeLast()) }
+  /// Sets a lowest table aside for a huge page; `nil` when memory is short.
+  func allocateDeposit() -> PageFrame? { allocateTables(1) ? prepared.take().map { PageFrame($0) } : nil }
+
+  /// Gives a table back that was set aside.
+  func freeDeposit(_ frame: PageFrame?) {
+    guard let frame else { return }
+    supply.free(frame.rawValue)
+    tablePages -= 1
+  }
+
+  /// A new address space with nothing but its first table; `nil` when memory is short.
+  func makeSpace(_ pid: Int, name: String) -> AddressSpace? {
+    let order = policy.scheme.rootOrder
+    guard
+      let frame = supply.allocate(order: order, isMovable: false)
+        ?? (order == 0 ? allocateAfterReclaim(isMovable: false) : nil)
+    else { return nil }
+    var frames = PreparedFrames()
+    frames.add(frame)
+    guard let entries = PageEntries(policy: policy, supply: supply, frames: &frames) else { return nil }
+    spacesMade += 1
+    let space = AddressSpace(pid: pid, name: name, policy: policy, identity: spacesMade, entries: entries)
+    if policy.scheme.format == .pae {
+      // Processors read the four pointers when they get a new table, so that Linux makes all at once (`preallocate_pmds`).
+      for part in 0..<3 as Range<UInt64> where !prepareTables(space, part << 30, withLeaf: false) {
+        tablePages -= space.entries.release()
+        return nil
+      }
+    }
+    return space
   }
 
   private func allocateAfterReclaim(isMovable: Bool) -> UInt64? {
@@ -170,11 +208,14 @@ public final class VirtualMemory {
         continue
       }
       if !killForMemory() { return nil }
-      if let current, spaces[current.pid] !== current { return nil }
+      if hasRequesterDied { return nil }
       attempts = 0
       if let frame = supply.allocate(isMovable: isMovable) { return frame }
     }
   }
+
+  /// Whether the process whose request is served was killed for its own memory.
+  var hasRequesterDied: Bool { current.identity != 0 && spaces[current.pid]?.identity != current.identity }
 
   /// Adds the tables for an entry; `false` when memory is short.
   @inline(__always)
@@ -183,7 +224,7 @@ public final class VirtualMemory {
     if missing == 0 { return true }
     guard allocateTables(missing) else { return false }
     if recordsTables { noteTables(space, address, withLeaf: withLeaf) }
-    space.entries.prepare(address, withLeaf: withLeaf)
+    space.entries.prepare(address, withLeaf: withLeaf, frames: &prepared)
     return true
   }
 
@@ -210,14 +251,14 @@ public final class VirtualMemory {
 
   /// Frees an anonymous page that nothing maps. A swap slot that other processes refer to keeps it in the swap cache.
   func freeAnonymous(_ page: PageID) {
-    let record = pages[page]
-    if record.swapSlot >= 0 {
-      let slot = Int(record.swapSlot)
+    let order = Int(pages[page].order)
+    let slot = Int(pages[page].swapSlot)
+    if slot >= 0 {
       if swap.counts[slot] > 0 { return }
       swap.cached[slot] = .none
       swap.settle(slot)
     }
-    supply.free(record.frame, order: Int(record.order))
     pages.remove(page)
+    supply.free(page.frame, order: order)
   }
 }

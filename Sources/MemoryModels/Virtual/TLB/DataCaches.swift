@@ -22,6 +22,20 @@ public struct DataCacheGeometry: Hashable, Sendable {
     self.lineBytes = lineBytes
   }
 
+  /// Reads sizes and ways such as `32K/8,1M/16`, the nearest cache first; `nil` if they make no sense.
+  public init?(parsing text: String, lineBytes: Int = 64) {
+    var caches: [Cache] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let sides = part.split(separator: "/", omittingEmptySubsequences: false)
+      guard sides.count == 2, let unit = sides[0].last, let shift = ["K": 10, "M": 20][unit],
+        let size = Int(sides[0].dropLast()), (1..<1 << 20).contains(size), let ways = Int(sides[1])
+      else { return nil }
+      caches.append(Cache(bytes: size << shift, ways: ways))
+    }
+    self.init(caches: caches, lineBytes: lineBytes)
+    if !isValid { return nil }
+  }
+
   /// Whether the model can have it.
   public var isValid: Bool {
     (8...4096).contains(lineBytes) && lineBytes.nonzeroBitCount == 1 && (1...4).contains(caches.count)

@@ -102,7 +102,7 @@ public struct MemoryManagementUnit: ~Copyable {
     case .page(let page):
       counters.walkReferences &+= UInt64(Int(page.references) - skipped)
       counters.skippedReferences &+= UInt64(skipped)
-      walkCache.insert(address, context: context, leafLevel: Int(page.references) - 1)
+      walkCache.insert(address, context: context, leafLevel: Int(page.references) - 1, skipped: skipped)
       let isDirty = page.isDirty || page.needsUpdate && access.kind == .write
       let flags = UInt64(page.rights.rawValue) | (isDirty ? 64 : 0) | (page.isGlobal ? 128 : 0)
       let shift = UInt64(page.pageShift)
@@ -128,11 +128,16 @@ public struct MemoryManagementUnit: ~Copyable {
 
   // MARK: - Flushes
 
-  /// Forgets the page of an address (INVLPG, TLBI VAE1), global or not, with the tables that lead to it.
+  /// Forgets the page of an address (INVLPG, TLBI VAE1), global or not, with the tables that lead to it; on x86 with all
+  /// tables of the address space, as the Intel 64 manual, volume 3, section 4.10.4.1, has it.
   public mutating func flush(page address: UInt64, context: UInt16 = 0) {
     counters.pageFlushes += 1
     counters.flushedEntries += UInt64(buffers.remove(address, context: UInt64(context)))
-    walkCache.remove(address, context: UInt64(context))
+    if scheme.format != .armShort, scheme.format != .arm64 {
+      walkCache.remove(context: UInt64(context))
+    } else {
+      walkCache.remove(address, context: UInt64(context))
+    }
   }
 
   /// Forgets an address space's pages that are not global (INVPCID, TLBI ASIDE1).

@@ -4,19 +4,20 @@
 /// Intel 64 manual, volume 3, section 4.10.3, for what is cached and when it goes.
 struct PageWalkCache: ~Copyable {
   private let caches: UnsafeMutablePointer<SetAssociativeArray>
-  private let shifts: [UInt64]
+  // log₂ of what an entry covers, by level; 64 where there is no cache.
+  private let shifts: UnsafeMutablePointer<UInt64>
   private let count: Int
 
   /// `entries` by level from the first table's; levels without any have no cache.
   init(scheme: TranslationScheme, entries: [Int], policy: ReplacementPolicy) {
     let levels = scheme.levelCount - 1
     let sizes = (0..<levels).map { $0 < entries.count ? min(max(entries[$0], 0), 128) : 0 }
-    // A level without entries has one that is never used: its shift says so.
-    shifts = (0..<levels).map { sizes[$0] == 0 ? 64 : UInt64(scheme.shift($0)) }
     count = levels
     caches = .allocate(capacity: max(levels, 1))
+    shifts = .allocate(capacity: max(levels, 1))
     for level in 0..<levels {
       let size = max(sizes[level], 1)
+      (shifts + level).initialize(to: sizes[level] == 0 ? 64 : UInt64(scheme.shift(level)))
       (caches + level).initialize(to: SetAssociativeArray(entries: size, ways: size, policy: policy))
     }
   }
@@ -24,6 +25,7 @@ struct PageWalkCache: ~Copyable {
   deinit {
     caches.deinitialize(count: count)
     caches.deallocate()
+    shifts.deallocate()
   }
 
   @inline(__always)
@@ -32,26 +34,29 @@ struct PageWalkCache: ~Copyable {
   }
 
   /// How many entries a walk need not read, for a page whose entry is on `leafLevel`.
+  @inline(__always)
   mutating func skippedEntries(_ address: UInt64, context: UInt64, leafLevel: Int) -> Int {
-    var level = min(leafLevel, count) - 1
+    var level = min(leafLevel, count) &- 1
     while level >= 0 {
       if shifts[level] < 64 {
         let place = caches[level].find(key(address, shifts[level], context), set: 0)
         if place >= 0 {
           caches[level].touch(place, set: 0)
-          return level + 1
+          return level &+ 1
         }
       }
-      level -= 1
+      level &-= 1
     }
     return 0
   }
 
-  /// Keeps the entries that a walk read on its way to `leafLevel`.
-  mutating func insert(_ address: UInt64, context: UInt64, leafLevel: Int) {
-    for level in 0..<min(leafLevel, count) where shifts[level] < 64 {
-      let key = key(address, shifts[level], context)
-      if caches[level].find(key, set: 0) < 0 { caches[level].insert(key, 1, set: 0) }
+  /// Keeps the entries that a walk read on its way to `leafLevel`, which are those it did not skip.
+  @inline(__always)
+  mutating func insert(_ address: UInt64, context: UInt64, leafLevel: Int, skipped: Int) {
+    var level = skipped
+    while level < min(leafLevel, count) {
+      if shifts[level] < 64 { caches[level].insert(key(address, shifts[level], context), 1, set: 0) }
+      level &+= 1
     }
   }
 

@@ -33,7 +33,36 @@ public struct TLBCounters: Hashable, Sendable {
   /// Switches to another address space.
   public var switches: UInt64 = 0
 
+  /// Flushes for which other processors had to be interrupted.
+  public var remoteFlushes: UInt64 = 0
+
   public init() {}
+
+  /// Adds what another unit did.
+  public mutating func add(_ other: TLBCounters) {
+    accesses += other.accesses
+    firstLevelHits += other.firstLevelHits
+    secondLevelHits += other.secondLevelHits
+    misses += other.misses
+    repeatedWalks += other.repeatedWalks
+    faults += other.faults
+    walkReferences += other.walkReferences
+    skippedReferences += other.skippedReferences
+    walkCacheHits = Self.sum(walkCacheHits, other.walkCacheHits)
+    dataCacheHits = Self.sum(dataCacheHits, other.dataCacheHits)
+    dataReferences += other.dataReferences
+    pageFlushes += other.pageFlushes
+    contextFlushes += other.contextFlushes
+    fullFlushes += other.fullFlushes
+    flushedEntries += other.flushedEntries
+    switches += other.switches
+    remoteFlushes += other.remoteFlushes
+  }
+
+  private static func sum(_ first: [UInt64], _ second: [UInt64]) -> [UInt64] {
+    if first.isEmpty { return second }
+    return first.indices.map { first[$0] + ($0 < second.count ? second[$0] : 0) }
+  }
 
   /// Misses in percent of accesses.
   public var missPercent: Double { accesses == 0 ? 0 : Double(misses) / Double(accesses) * 100 }

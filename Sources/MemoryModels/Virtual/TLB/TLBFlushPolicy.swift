@@ -120,6 +120,14 @@ public struct ContextAllocator: Sendable {
     return ContextActivation(context: identifier, flush: flush)
   }
 
+  /// The ASID that a space has, if it has one in this generation.
+  func identifier(of space: UInt64) -> UInt16? { identifiers[space] }
+
+  /// Says that a space's flushes up to a generation were made on this CPU.
+  mutating func note(_ space: UInt64, generation: UInt64) {
+    for (index, slot) in slots.enumerated() where slot?.space == space { slots[index]?.generation = generation }
+  }
+
   /// Forgets a space that is gone. On ARM its identifier is used again only after the next rollover.
   public mutating func remove(_ space: UInt64) {
     for (index, slot) in slots.enumerated() where slot?.space == space { slots[index] = nil }

@@ -9,6 +9,8 @@ struct TranslationBuffers: ~Copyable {
     var array: SetAssociativeArray
     /// For each size of page, whether entries of that size are in it or may have been.
     var sizesInUse: UInt8 = 0
+    /// For each size of page four bits: one more than the size as which it is held, 0 if it isn't.
+    let heldSizes: UInt64
   }
 
   static let anyContext: UInt64 = 0xFFFF
@@ -16,33 +18,59 @@ struct TranslationBuffers: ~Copyable {
   private static let addressMask: UInt64 = (1 << 57) - 1
 
   /// log₂ of the scheme's page sizes, in ascending order.
-  private let shifts: [UInt64]
+  private let shifts: UnsafeMutablePointer<UInt64>
+  private let sizeCount: Int
   private let buffers: UnsafeMutablePointer<Buffer>
   private let count: Int
-  // The buffers asked for data and for instructions: level 1 first.
-  private let dataOrder: [Int]
-  private let instructionOrder: [Int]
+  // The buffers asked for data and, behind them, for instructions: level 1 first.
+  private let orders: UnsafeMutablePointer<Int>
+  private let dataCount: Int
+  private let instructionCount: Int
 
   init(scheme: TranslationScheme, geometry: TLBGeometry, policy: ReplacementPolicy) {
-    shifts = scheme.pageSizes.map { UInt64($0.bytes.trailingZeroBitCount) }
+    let sizes = scheme.pageSizes.map { $0.bytes.trailingZeroBitCount }
     let valid = geometry.buffers.filter(\.isValid)
+    func order(_ kind: MemoryAccess.Kind) -> [Int] {
+      valid.indices.filter { valid[$0].use.serves(kind) }.sorted { (valid[$0].level, $0) < (valid[$1].level, $1) }
+    }
+    let (data, instructions) = (order(.read), order(.execute))
+    shifts = .allocate(capacity: sizes.count)
+    sizeCount = sizes.count
+    for (index, shift) in sizes.enumerated() { (shifts + index).initialize(to: UInt64(shift)) }
     count = valid.count
     buffers = .allocate(capacity: max(count, 1))
     for (index, buffer) in valid.enumerated() {
       (buffers + index).initialize(
         to: Buffer(
-          geometry: buffer, array: SetAssociativeArray(entries: buffer.entries, ways: buffer.ways, policy: policy)))
+          geometry: buffer, array: SetAssociativeArray(entries: buffer.entries, ways: buffer.ways, policy: policy),
+          heldSizes: Self.heldSizes(sizes, buffer)))
     }
-    func order(_ kind: MemoryAccess.Kind) -> [Int] {
-      valid.indices.filter { valid[$0].use.serves(kind) }.sorted { (valid[$0].level, $0) < (valid[$1].level, $1) }
+    orders = .allocate(capacity: max(data.count + instructions.count, 1))
+    dataCount = data.count
+    instructionCount = instructions.count
+    for (index, buffer) in (data + instructions).enumerated() { (orders + index).initialize(to: buffer) }
+  }
+
+  /// The sizes under which a buffer holds pages of each size.
+  private static func heldSizes(_ sizes: [Int], _ buffer: TLBGeometry.Buffer) -> UInt64 {
+    var held: UInt64 = 0
+    for (index, shift) in sizes.enumerated() {
+      var size: Int?
+      if buffer.pageShifts.contains(shift) {
+        size = index
+      } else if buffer.splitsLargerPages, shift > buffer.pageShifts.upperBound {
+        size = sizes.lastIndex { buffer.pageShifts.contains($0) }
+      }
+      held |= UInt64((size ?? -1) + 1) << UInt64(4 * index)
     }
-    dataOrder = order(.read)
-    instructionOrder = order(.execute)
+    return held
   }
 
   deinit {
     buffers.deinitialize(count: count)
     buffers.deallocate()
+    shifts.deallocate()
+    orders.deallocate()
   }
 
   @inline(__always)
@@ -56,9 +84,12 @@ struct TranslationBuffers: ~Copyable {
   mutating func find(_ address: UInt64, _ kind: MemoryAccess.Kind, context: UInt64)
     -> (payload: UInt64, shift: UInt64, level: Int)
   {
-    let order = kind == .execute ? instructionOrder : dataOrder
-    for index in order {
-      let buffer = buffers + index
+    let isFetch = kind == .execute
+    var next = isFetch ? orders + dataCount : orders
+    let end = next + (isFetch ? instructionCount : dataCount)
+    while next < end {
+      let buffer = buffers + next.pointee
+      next += 1
       var sizes = buffer.pointee.sizesInUse
       while sizes != 0 {
         let size = sizes.trailingZeroBitCount
@@ -76,37 +107,30 @@ struct TranslationBuffers: ~Copyable {
     return (0, 0, 0)
   }
 
-  /// Puts a page into the buffers that hold its size, at levels up to `upTo`.
+  /// Puts a page, which none of them has, into the buffers that hold its size, at levels up to `upTo`.
   mutating func insert(
     _ address: UInt64, _ kind: MemoryAccess.Kind, context: UInt64, physical: UInt64, shift: UInt64, flags: UInt64,
     isGlobal: Bool, upTo level: Int
   ) {
-    let order = kind == .execute ? instructionOrder : dataOrder
+    let isFetch = kind == .execute
+    var next = isFetch ? orders + dataCount : orders
+    let end = next + (isFetch ? instructionCount : dataCount)
     let context = isGlobal ? Self.anyContext : context
-    for index in order {
-      let buffer = buffers + index
+    var own = 0
+    while own < sizeCount, shifts[own] != shift { own &+= 1 }
+    while next < end {
+      let buffer = buffers + next.pointee
+      next += 1
       if buffer.pointee.geometry.level > level { continue }
-      guard let size = heldSize(shift, buffer.pointee.geometry) else { continue }
+      let size = Int(truncatingIfNeeded: buffer.pointee.heldSizes &>> UInt64(truncatingIfNeeded: 4 &* own) & 15) &- 1
+      if size < 0 { continue }
       let held = shifts[size]
-      let mask = (UInt64(1) << held) - 1
-      let key = key(address, size, held, context)
-      let base = (physical & ~((1 << shift) - 1)) | (address & ((1 << shift) - 1) & ~mask)
+      let inside = (UInt64(1) &<< shift) &- 1
+      let base = physical & ~inside | address & inside & ~((1 &<< held) &- 1)
       let set = buffer.pointee.array.set((address & Self.addressMask) &>> held)
-      let place = buffer.pointee.array.find(key, set: set)
-      if place >= 0 {
-        buffer.pointee.array.setPayload(place, base | flags)
-      } else {
-        buffer.pointee.array.insert(key, base | flags, set: set)
-      }
-      buffer.pointee.sizesInUse |= 1 << UInt8(size)
+      buffer.pointee.array.insert(key(address, size, held, context), base | flags, set: set)
+      buffer.pointee.sizesInUse |= 1 &<< UInt8(truncatingIfNeeded: size)
     }
-  }
-
-  /// The size under which a buffer holds a page; `nil` if it doesn't.
-  private func heldSize(_ shift: UInt64, _ buffer: TLBGeometry.Buffer) -> Int? {
-    if buffer.pageShifts.contains(Int(shift)) { return shifts.firstIndex(of: shift) }
-    guard buffer.splitsLargerPages, Int(shift) > buffer.pageShifts.upperBound else { return nil }
-    return shifts.lastIndex { buffer.pageShifts.contains(Int($0)) }
   }
 
   /// Takes out the entries that translate an address, global ones too; returns how many.
@@ -114,7 +138,7 @@ struct TranslationBuffers: ~Copyable {
     var removed = 0
     for index in 0..<count {
       let buffer = buffers + index
-      for size in shifts.indices where buffer.pointee.sizesInUse >> UInt8(size) & 1 != 0 {
+      for size in 0..<sizeCount where buffer.pointee.sizesInUse >> UInt8(size) & 1 != 0 {
         let shift = shifts[size]
         let set = buffer.pointee.array.set((address & Self.addressMask) >> shift)
         for context in [context, Self.anyContext] {

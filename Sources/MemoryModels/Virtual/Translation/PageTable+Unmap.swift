@@ -124,22 +124,24 @@ extension PageTable {
     }
   }
 
-  private func remove(
+  func remove(
     _ child: TableNode, _ node: TableNode, _ level: Int, _ index: Int, _ frames: inout some FrameSupplier & ~Copyable
   ) {
+    lastTables.invalidate()
     if scheme.isPaired { setEntry(node, level, index ^ 1, 0) }
     setEntry(node, level, index, 0)
     node.setChild(link(index), nil)
     node.header.pointee.used -= 1
     tablePages[level + 1] -= 1
     frames.returnTableFrames(child.header.pointee.frame, order: child.header.pointee.order)
-    child.deallocate()
+    child.deallocate(&arena)
   }
 
   /// Gives all tables back, the first one among them, as when a process is gone; the page table maps nothing afterwards.
   public func release(to frames: inout some FrameSupplier & ~Copyable) {
     if isReleased { return }
     isReleased = true
+    lastTables.invalidate()
     for index in 0..<root.header.pointee.linkCount {
       guard let child = root.child(index) else { continue }
       release(child, &frames)
@@ -157,6 +159,6 @@ extension PageTable {
       if let child = node.child(link) { release(child, &frames) }
     }
     frames.returnTableFrames(node.header.pointee.frame, order: node.header.pointee.order)
-    node.deallocate()
+    node.deallocate(&arena)
   }
 }

@@ -32,9 +32,40 @@ extension PageTable {
   /// Translates an address as the processor does, which sets accessed and dirty bits of the entries where it can.
   @inline(__always)
   public func translate(_ address: UInt64, _ access: MemoryAccess) -> TranslationOutcome {
+    if walker.format == .x86_64, let node = lastTables.find(address &>> 21) {
+      let index = Int(truncatingIfNeeded: address &>> 12 & 511)
+      let raw = node.word(at: index &<< 3, isWide: true)
+      if raw & (walker.reservedBits | X86Entry.present) == X86Entry.present {
+        return translate(address, access, node, index, raw)
+      }
+    }
+    return translateFromRoot(address, access)
+  }
+
+  /// By a small page's entry. Those above it allow everything: they are as `makeTables` writes them.
+  @inline(__always)
+  private func translate(
+    _ address: UInt64, _ access: MemoryAccess, _ node: TableNode, _ index: Int, _ raw: UInt64
+  ) -> TranslationOutcome {
+    let level = walker.levelCount &- 1
+    let physical = X86Entry.physical(raw, format: .x86_64, shift: 12) | address & 0xFFF
+    let outcome = walker.x86Page(address, access, raw, level, 12, all: raw, any: raw, physical: physical)
+    if case .page(let page) = outcome, page.needsUpdate {
+      let written = access.kind == .write ? X86Entry.dirty : 0
+      node.setWord(at: index &<< 3, raw | X86Entry.accessed | written, isWide: true)
+    }
+    return outcome
+  }
+
+  @inline(never)
+  private func translateFromRoot(_ address: UInt64, _ access: MemoryAccess) -> TranslationOutcome {
     var nobody = Unobserved()
     let outcome = walker.walk(source, address, access, &nobody)
-    if case .page(let page) = outcome, page.needsUpdate { markUsed(address, access) }
+    guard case .page(let page) = outcome else { return outcome }
+    if page.needsUpdate { markUsed(address, access) }
+    if walker.format == .x86_64, Int(page.level) == walker.levelCount - 1 {
+      lastTables.add(address &>> 21, deepest(address).node, tables: tablePages[Int(page.level)])
+    }
     return outcome
   }
 

@@ -15,12 +15,15 @@ public final class PageTable {
   public let scheme: TranslationScheme
   public let controls: TranslationControls
   /// Table pages by level; the first table counts as its number of frames.
-  public internal(set) var tablePages: [Int]
+  // See `VirtualMemory` on unchecked exclusivity.
+  @exclusivity(unchecked) public internal(set) var tablePages: [Int]
 
   let walker: TableWalker
   let root: TableNode
   let isWide: Bool
   var isReleased = false
+  @exclusivity(unchecked) var lastTables = LastTableCache()
+  @exclusivity(unchecked) var arena: TableArena
   private let rootOrder: Int
 
   /// Takes the frames of the first table; `nil` if there are none.
@@ -40,11 +43,9 @@ public final class PageTable {
     isWide = scheme.entryBytes == 8
     tablePages = Array(repeating: 0, count: scheme.levelCount)
     tablePages[0] = 1 << order
-    root = Self.makeNode(scheme, level: 0, frame: frame, order: order)
-  }
-
-  deinit {
-    Self.forEachNode(root) { $0.deallocate() }
+    var arena = TableArena()
+    root = Self.makeNode(scheme, level: 0, frame: frame, order: order, &arena)
+    self.arena = arena
   }
 
   /// The physical address of the first table: CR3, TTBR0, TTBR1.
@@ -60,7 +61,9 @@ public final class PageTable {
 
   // MARK: - Tables
 
-  static func makeNode(_ scheme: TranslationScheme, level: Int, frame: PageFrame, order: Int) -> TableNode {
+  private static func makeNode(
+    _ scheme: TranslationScheme, level: Int, frame: PageFrame, order: Int, _ arena: inout TableArena
+  ) -> TableNode {
     let entries = scheme.entryCount(level)
     let isLast = level == scheme.levelCount - 1
     // A page of paired tables has two of the processor's, and the copies.
@@ -68,7 +71,7 @@ public final class PageTable {
     let links = isLast ? 0 : scheme.isPaired ? entries / 2 : entries
     return TableNode(
       frame: frame, address: frame.rawValue << UInt64(scheme.pageShift), level: level, order: order, bytes: bytes,
-      linkCount: links)
+      linkCount: links, arena: &arena)
   }
 
   static func forEachNode(_ node: TableNode, _ body: (TableNode) -> Void) {
@@ -137,7 +140,7 @@ public final class PageTable {
         throw MappingError(.occupied, at: address)
       }
       guard let frame = frames.takeTableFrames(order: 0) else { throw MappingError(.outOfFrames, at: address) }
-      let child = Self.makeNode(scheme, level: current + 1, frame: frame, order: 0)
+      let child = Self.makeNode(scheme, level: current + 1, frame: frame, order: 0, &arena)
       node.setChild(link(index), child)
       setTableEntry(node, current, index, child.header.pointee.address, address)
       node.header.pointee.used += 1

@@ -25,17 +25,22 @@ struct TableNode: BitwiseCopyable, Equatable {
   init(words: UnsafeMutableRawPointer) { self.words = words }
 
   /// A zeroed table of so many bytes and links.
-  init(frame: PageFrame, address: UInt64, level: Int, order: Int, bytes: Int, linkCount: Int) {
-    let before = Self.headerBytes + 8 * linkCount
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: before + bytes, alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: before + bytes)
-    words = memory + before
+  init(
+    frame: PageFrame, address: UInt64, level: Int, order: Int, bytes: Int, linkCount: Int, arena: inout TableArena
+  ) {
+    let before = Self.bytesBefore(linkCount)
+    words = arena.take(before + (bytes + 63) & ~63) + before
     header.initialize(
       to: Header(
         frame: frame, address: address, level: level, order: order, bytes: bytes, linkCount: linkCount, used: 0))
   }
 
-  func deallocate() { words.advanced(by: -Self.headerBytes - 8 * header.pointee.linkCount).deallocate() }
+  private static func bytesBefore(_ linkCount: Int) -> Int { headerBytes + (8 * linkCount + 63) & ~63 }
+
+  func deallocate(_ arena: inout TableArena) {
+    let before = Self.bytesBefore(header.pointee.linkCount)
+    arena.giveBack(words - before, before + (header.pointee.bytes + 63) & ~63)
+  }
 
   @inline(__always)
   var header: UnsafeMutablePointer<Header> {

@@ -60,7 +60,7 @@ extension TableWalker {
   }
 
   @inline(__always)
-  private func x86Page(
+  func x86Page(
     _ address: UInt64, _ access: MemoryAccess, _ raw: UInt64, _ level: Int, _ shift: UInt64, all: UInt64, any: UInt64,
     physical: UInt64
   ) -> TranslationOutcome {
