@@ -22,7 +22,7 @@ extension FragmentationReport {
       .init("Order without a free block", isNumber: false), .init("Order"), .init("First"), .init("Times"),
       .init("For"), .init("At the end", isNumber: false),
     ])
-    for span in findings.zones.indices {
+    for span in findings.zones.indices where !isUntouched(span) {
       for (order, state) in outcome.availability[span].enumerated() {
         guard let first = state.firstMissing else { continue }
         table.add([

@@ -41,10 +41,19 @@ public struct FragmentationReport: Sendable {
       separator: "\n")
   }
 
+  /// Whether nothing is known of a zone: the trace is all there is, and has no event of it.
+  func isUntouched(_ span: Int) -> Bool {
+    func isEmpty(_ moment: FragmentationOutcome.Moment) -> Bool { moment.freeBlocks[span].allSatisfy { $0 == 0 } }
+    return findings.start == .trace && isEmpty(outcome.end) && outcome.timeline.allSatisfy(isEmpty)
+  }
+
   private var zoneAnswers: [String] {
     findings.zones.indices.map { span in
       let index = findings.index(outcome.end, span: span)
       let pages = Units.count(index.freePages, "free page", "free pages")
+      if isUntouched(span) {
+        return "\(zoneName(span)): no event touches it, and nothing else tells what is free there."
+      }
       guard let largest = index.largestFreeOrder else { return "\(zoneName(span)): no free block at the end." }
       var text = "\(zoneName(span)): \(pages) at the end, the largest block of order \(largest) [replayed]"
       let missing = outcome.availability[span].indices.filter { outcome.availability[span][$0].isMissingAtEnd }
