@@ -141,7 +141,7 @@ public final class FaultReplay {
   private func rename(_ child: FaultTask, _ pid: Int32, _ comm: StringID) -> FaultTask {
     memory.renumber(child.space, to: Int(pid))
     for (frame, table) in tableOfFrame where table.pid == child.pid {
-      tableOfFrame[frame] = TableAddition(pid: Int(pid), level: table.level, key: table.key)
+      tableOfFrame[frame]?.pid = Int(pid)
     }
     let task = FaultTask(pid: Int(pid), comm: comm, space: child.space, isKnown: child.isKnown)
     task.parent = child.parent

@@ -3,9 +3,12 @@ public struct TableAddition: Hashable, Sendable {
   public var pid: Int
   public var level: Int
   public var key: UInt64
+  /// The address space: one with the same PID may come after it.
+  let space: UInt64
 
-  public init(pid: Int, level: Int, key: UInt64) {
-    self.pid = pid
+  init(_ space: AddressSpace, level: Int, key: UInt64) {
+    pid = space.pid
+    self.space = space.identity
     self.level = level
     self.key = key
   }
@@ -89,10 +92,10 @@ extension VirtualMemory {
 
   /// Removes a page-table page that the trace shows to be free; its entries go without further ado.
   public func forgetTable(_ table: TableAddition) {
-    guard let space = spaces[table.pid] else { return }
+    guard let space = spaces[table.pid], space.identity == table.space else { return }
     let shift = UInt64(policy.tableShifts[table.level])
     let start = table.key << shift
-    if table.level == 0 { zap(space, start..<start + 1 << shift) }
+    zap(space, start..<start + 1 << shift)
     tablePages -= space.entries.removeTable(level: table.level, key: table.key)
     if let processors { processors.flush(space, page: start) }
   }

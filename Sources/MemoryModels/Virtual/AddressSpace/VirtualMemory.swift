@@ -233,7 +233,7 @@ public final class VirtualMemory {
     for level in policy.tableShifts.indices.reversed() where level > 0 || withLeaf {
       let key = address >> UInt64(policy.tableShifts[level])
       if !space.entries.hasTable(level: level, key: key) {
-        tableAdditions.append(TableAddition(pid: space.pid, level: level, key: key))
+        tableAdditions.append(TableAddition(space, level: level, key: key))
       }
     }
   }
