@@ -12,7 +12,7 @@ extension SLABFollower {
     skipTakenUnseen(cache, cpu)
     let prediction = slab.prediction(cache: cache, cpu: cpu)
     let known = isKnown[cache * cpuLimit + cpu]
-    defer { slab.touch(cache: cache, cpu: cpu) }
+    defer { touch(cache, cpu) }
     if let claim {
       grow(address, cache, cpu, claim, prediction, &pages)
       return
@@ -59,6 +59,18 @@ extension SLABFollower {
       mark(taken, out: true)
       grades.caches[cache].takenUnseen += 1
     }
+  }
+
+  /// The array has been used; one that a cache had before kmem_cache_init_late is replaced by one that has not.
+  @inline(__always)
+  private mutating func touch(_ cache: Int, _ cpu: Int) {
+    let array = cache * cpuLimit + cpu
+    if isStartingUp[array], slab.arrayCount(cache: cache, cpu: cpu) == 0 {
+      slab.renewArray(cache: cache, cpu: cpu)
+      return
+    }
+    isStartingUp[array] = false
+    slab.touch(cache: cache, cpu: cpu)
   }
 
   @inline(__always)
@@ -124,6 +136,7 @@ extension SLABFollower {
     let isRight = prediction == nil && colour == wantedColour && Int(index) + 1 == wantedCount
     let taken = slab.addSlab(
       cache: cache, cpu: cpu, base: base, colour: isColour ? colour : nil, filled: Int(index) + 1)
+    if !known, index == 0, wantedCount > 1 { isStartingUp[cache * cpuLimit + cpu] = true }
     if isColour { slab.setColour(cache: cache, cpu: cpu, to: colour) }
     register(taken.slab, born: true, counted: !known || prediction == nil, allOut: false, &pages)
     mark(taken, out: true)
@@ -142,10 +155,16 @@ extension SLABFollower {
     let order = Int(claim.block.order)
     observedPages += Int64(Order.pages(order))
     grades.caches[cache].observedSlabs += 1
-    if isKnown[cache * cpuLimit + cpu] { grades.caches[cache].slabGrowth.count(false) }
+    // Whatever asked for an object then, the model would have needed a slab too if it had none.
+    let agrees = slab.prediction(cache: cache, cpu: cpu) == nil
+    if isKnown[cache * cpuLimit + cpu] { grades.caches[cache].slabGrowth.count(agrees) }
     if order != slab.geometry(cache: cache).order { return }
+    if agrees {
+      predictedPages += Int64(Order.pages(order))
+      grades.caches[cache].predictedSlabs += 1
+    }
     let id = slab.addSlabUnseen(cache: cache, cpu: cpu, base: (claim.head &+ pageOffset) << pageShift)
-    register(id, born: true, counted: false, allOut: false, &pages)
+    register(id, born: true, counted: agrees, allOut: false, &pages)
   }
 
   /// Hands out `object` whatever the model would have chosen.
@@ -165,6 +184,13 @@ extension SLABFollower {
       return
     }
     if let position = array.lastIndex(of: object) {
+      let depth = array.count - position - 1
+      if depth > Self.smallGroup {
+        // So many are not kept: they came back as a group, in reverse, or in another order altogether.
+        if depth <= Self.largeGroup { slab.reverse(cache: cache, cpu: cpu, count: depth) }
+        if slab.takeOut(object) != nil { mark(object, out: true) }
+        return
+      }
       // What lay above it was handed out unseen.
       for above in array[(position + 1)...] {
         _ = slab.takeOut(above)
@@ -175,7 +201,7 @@ extension SLABFollower {
       mark(object, out: true)
       return
     }
-    if !array.isEmpty {
+    if !array.isEmpty, array.count <= Self.largeGroup {
       // The array must have been empty: the reaper has put its objects back.
       slab.drain(cache: cache, cpu: cpu)
       settleReleases(&pages)

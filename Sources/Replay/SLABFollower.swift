@@ -15,6 +15,12 @@ struct SLABFollower: ~Copyable {
     var order: UInt8
   }
 
+  /// Objects taken without an event along with one that has one: a tree of maple nodes that is one level high takes 1 + 3
+  /// beforehand, and mostly keeps them; one of three levels takes 1 + 9, keeps one or two, and returns the others in
+  /// reverse (`mas_preallocate`, `mas_destroy`, lib/maple_tree.c, Linux 6.1).
+  static let smallGroup = 3
+  static let largeGroup = 8
+
   let pageShift: UInt64
   let pageOffset: UInt64
   let cpuLimit: Int
@@ -33,6 +39,8 @@ struct SLABFollower: ~Copyable {
   var isCounted: [Bool] = []
   // By cache × CPU: whether the model knows what the array holds.
   var isKnown: [Bool] = []
+  // By cache × CPU: whether the array still holds one object at most, as before kmem_cache_init_late.
+  var isStartingUp: [Bool] = []
   // By cache: whether the model knows the colours.
   var knowsColour: [Bool] = []
   var limbo = AddressTable(filler: Limbo(base: 0, cache: 0, order: 0))
@@ -138,7 +146,10 @@ extension SLABFollower: AllocatorFollower {
       _ = slab.addCache(directory.entries[slab.cacheCount].description)
       grades.caches.append(FollowGrades.CacheGrades())
       knowsColour.append(false)
-      for _ in 0..<cpuLimit { isKnown.append(false) }
+      for _ in 0..<cpuLimit {
+        isKnown.append(false)
+        isStartingUp.append(false)
+      }
     }
   }
 

@@ -137,10 +137,16 @@ extension SlabFollower {
     let base = (claim.head &+ pageOffset) << pageShift
     observedPages += Int64(Order.pages(order))
     grades.caches[cache].observedSlabs += 1
-    grades.caches[cache].slabGrowth.count(false)
+    var agrees = false
+    if case .needsSlab(let wanted) = predict(cache, cpu) { agrees = wanted == order }
+    grades.caches[cache].slabGrowth.count(agrees)
+    if agrees {
+      predictedPages += Int64(Order.pages(order))
+      grades.caches[cache].predictedSlabs += 1
+    }
     let slab = slub.addSlabUnseen(cache: cache, cpu: cpu, base: base, order: order)
     settleReleases(&pages)
-    register(slab, base, order, born: true, counted: false, &pages)
+    register(slab, base, order, born: true, counted: agrees, &pages)
   }
 
   private mutating func putRight(

@@ -98,9 +98,7 @@ extension FaultReplay {
       return false
     }
     outcome.presentGrade.check(false)
-    guard let kind = memory.forgetEntry(task.space, at: address) else { return true }
-    // A counter had told of it before, and may not count it twice.
-    if task.unseen[kind.rawValue] < 0 { task.unseen[kind.rawValue] += 1 }
+    settling(task) { memory.forgetEntry(task.space, at: address) }
     return true
   }
 
@@ -233,7 +231,7 @@ extension FaultReplay {
     if let old, task.inferred[old.start] != task.generation, isEmpty(task, old) {
       // A mapping made since has replaced it all.
       task.inferred[old.start] = nil
-      try? memory.unmap(task.space, old.start, old.bytes)
+      settling(task) { try? memory.unmap(task.space, old.start, old.bytes) }
       if stretch(task, to: page), let joined = task.space.areas.area(at: page), explains(joined, kind) { return }
     } else if let old {
       // What is left of the old mapping keeps its generation.
@@ -241,9 +239,9 @@ extension FaultReplay {
       if old.start < page { task.inferred[old.start] = generation }
       if old.end > end { task.inferred[end] = generation }
     }
-    memory.replaceArea(
-      task.space,
-      VirtualMemoryArea(start: page, end: end, flags: flags, file: file, pageOffset: page >> UInt64(policy.pageShift)))
+    let area = VirtualMemoryArea(
+      start: page, end: end, flags: flags, file: file, pageOffset: page >> UInt64(policy.pageShift))
+    settling(task) { memory.replaceArea(task.space, area) }
     task.inferred[page] = task.generation
   }
 

@@ -33,7 +33,7 @@ extension FaultReplay {
   /// A frame that is handed out anew was freed without our seeing it.
   private func forgetOldUse(of frame: UInt64) {
     if let page = pageOfFrame.removeValue(forKey: frame) { memory.forget(page) }
-    if let table = tableOfFrame.removeValue(forKey: frame) { memory.forgetTable(table) }
+    if let table = tableOfFrame.removeValue(forKey: frame) { forget(table) }
     looseFrames[frame] = nil
   }
 
@@ -45,9 +45,29 @@ extension FaultReplay {
       memory.forget(page)
     } else if let table = tableOfFrame.removeValue(forKey: frame) {
       closeWindow(pid)
-      memory.forgetTable(table)
+      forget(table)
     } else if let owner = looseFrames.removeValue(forKey: frame), let task = tasks[owner] {
       task.unseen[ResidentKind.anonymous.rawValue] -= 1
+    }
+  }
+
+  /// A page-table page goes, and what its entries showed. Counters are brought down before tables are freed, and may not
+  /// count it twice.
+  private func forget(_ table: TableAddition) {
+    guard let task = tasks[Int32(truncatingIfNeeded: table.pid)] else {
+      memory.forgetTable(table)
+      return
+    }
+    settling(task) { memory.forgetTable(table) }
+  }
+
+  /// Drops entries of which a counter may have told before that they are gone: what it told is then no longer owed.
+  func settling(_ task: FaultTask, _ drop: () -> Void) {
+    let before = residents(task.space)
+    drop()
+    let dropped = before &- residents(task.space)
+    for kind in ResidentKind.allCases where task.unseen[kind.rawValue] < 0 {
+      task.unseen[kind.rawValue] = min(task.unseen[kind.rawValue] + max(dropped[kind.rawValue], 0), 0)
     }
   }
 

@@ -176,6 +176,21 @@ extension SLAB {
   /// Notes that somebody allocated from a CPU's array: the reaper will leave it alone once, the next refill is a full one.
   public mutating func touch(cache: Int, cpu: Int) { arrays[cache * cpuLimit + cpu].wasTouched = true }
 
+  /// Reverses the order of the `count` objects on top of a CPU's array: they were taken and came back as a group.
+  public mutating func reverse(cache: Int, cpu: Int, count: Int) {
+    let array = arrays[cache * cpuLimit + cpu]
+    var low = array.start + array.count - count
+    var high = array.start + array.count - 1
+    while low < high {
+      entries.swapAt(low, high)
+      low += 1
+      high -= 1
+    }
+  }
+
+  /// The CPU got a new array for the cache, and has not used it.
+  public mutating func renewArray(cache: Int, cpu: Int) { arrays[cache * cpuLimit + cpu].wasTouched = false }
+
   /// The kernel took `object` from the shared array for `cpu` although others lie above it there: the CPU that filled its
   /// array from it last took those too, under the ones the model gave it. Returns whether that could be done.
   public mutating func giveShared(above object: SlabObject, cpu: Int) -> Bool {
