@@ -34,6 +34,45 @@ import TraceEvents
     #expect(numbers.count == 2 && numbers[0] == numbers[1])
   }
 
+  /// What a figure of the text report was predicted and observed as.
+  private func pair(_ name: String, _ output: String) -> (predicted: Int, observed: Int)? {
+    guard let line = output.split(separator: "\n").first(where: { $0.contains(name) }) else { return nil }
+    let numbers = line.split(separator: " ").compactMap { Int($0.filter { $0 != "," }) }
+    return numbers.count < 2 ? nil : (numbers[numbers.count - 2], numbers[numbers.count - 1])
+  }
+
+  @Test func `What a process holds at the end is what the kernel counted, to two pages`() throws {
+    let text = faults(known + Self.window).output
+    let total = try #require(pair("Rss of 65 at the end, pages", text))
+    #expect(total.observed == 1285 && abs(total.predicted - total.observed) <= 2)
+    let mappings = try #require(pair("Rss of mappings at the end, pages", text.replacing("10 of 12 mappings", with: "")))
+    #expect(abs(mappings.predicted - mappings.observed) <= 2)
+    let anonymous = try #require(pair("Anonymous of 65 at the end, pages", text))
+    #expect(abs(anonymous.predicted - anonymous.observed) <= 1)
+    let counters = try #require(text.split(separator: "\n").first { $0.contains("resident pages, by rss_stat") })
+    #expect(counters.contains("101 of 127"))
+    let forks = try #require(text.split(separator: "\n").first { $0.contains("resident pages of children at fork") })
+    #expect(forks.contains("94 of 97"))
+  }
+
+  @Test(
+    "on captures beside the package a process's total is right to 3 %",
+    arguments: [("slub", 2, 72), ("slab", 1, 64), ("slab", 2, 70), ("slob", 1, 64), ("slob", 2, 70)])
+  func sharedTotals(allocator: String, cpus: Int, process: Int) throws {
+    let capture = "6.1-\(allocator)-smp\(cpus)-pf"
+    guard let path = SharedCaptures.path(capture) else {
+      print("skipped: \(capture) is not in ../shared/captures")
+      return
+    }
+    let snapshots = path.replacing("trace.txt.zst", with: "snaps.tar.zst")
+    let options = [
+      "--before", snapshots, "--before-label", "pre,t0", "--after", snapshots, "--after-label", "post,t1",
+    ]
+    let total = try #require(
+      pair("Rss of \(process) at the end, pages", faults(options + Self.window, capture: path).output))
+    #expect(total.observed > 1000 && abs(total.predicted - total.observed) * 100 <= total.observed * 3)
+  }
+
   @Test func `Without snapshots, mappings are inferred from what faults take`() {
     let result = faults(["--format", "json"])
     #expect(result.status == .done)

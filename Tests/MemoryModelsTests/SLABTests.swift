@@ -104,6 +104,30 @@ import Testing
     #expect(next == 1)
   }
 
+  @Test("an array that replaces the one of early boot is refilled as one that was never used")
+  func renewedArray() {
+    var slab = SLAB(profile: KernelProfile(), cpuLimit: 1)
+    let cache = slab.addCache(kmalloc(32))
+    var next: UInt64 = 0
+    for _ in 0..<16 { _ = hold(&slab, cache, 0, &next) }
+    #expect(slab.nextFill(cache: cache, cpu: 0) == 60)
+    slab.renewArray(cache: cache, cpu: 0)
+    #expect(slab.nextFill(cache: cache, cpu: 0) == 16)
+    #expect(hold(&slab, cache, 0, &next).index == 31)
+  }
+
+  @Test("a group that comes back lies in reverse on the array, and what is under it stays")
+  func returnedGroup() {
+    var slab = SLAB(profile: KernelProfile(), cpuLimit: 1)
+    let cache = slab.addCache(kmalloc(32))
+    var next: UInt64 = 0
+    _ = hold(&slab, cache, 0, &next)
+    slab.reverse(cache: cache, cpu: 0, count: 5)
+    #expect(slab.array(cache: cache, cpu: 0).map { Int($0.index) } == Array(0..<10) + [14, 13, 12, 11, 10])
+    #expect(hold(&slab, cache, 0, &next).index == 10)
+    #expect(slab.checkInvariants() == [])
+  }
+
   @Test("a full array gives its oldest objects back; slabs are released beyond the limit")
   func flushes() {
     var slab = SLAB(profile: KernelProfile(), cpuLimit: 1)

@@ -79,6 +79,24 @@ import Testing
     #expect(slub.prediction(cache: cache, cpu: 0) == .object(slab[5]))
   }
 
+  @Test("a CPU leaves a slab only when that is full: what was free on it has come back, and is next in line")
+  func slabThatWasLeft() {
+    var slub = SLUB(profile: profile, cpuLimit: 1)
+    let cache = slub.addCache(name: "kmalloc-256", slotSize: 256)
+    let slabs = fill(&slub, cache, slabs: 3, firstBase: 0x10_0000)
+    slub.free(slabs[0][3], cpu: 0)
+    slub.free(slabs[1][7], cpu: 0)
+    slub.free(slabs[2][4], cpu: 0)
+    slub.free(slabs[2][9], cpu: 0)
+    // The last slab is in use, the second stands before the first on the CPU's list.
+    #expect(slub.take(slabs[0][3], cpu: 0) == 0)
+    #expect(slub.place(ofSlab: slabs[0][3].slab) == .active)
+    var order: [SlabObject] = []
+    while case .object(let object) = slub.allocate(cache: cache, cpu: 0) { order.append(object) }
+    #expect(order == [slabs[2][9], slabs[2][4], slabs[1][7]])
+    #expect(slub.invariantViolations() == [])
+  }
+
   @Test("kmem_cache_shrink releases every empty slab and puts the fullest first")
   func shrink() {
     var slub = SLUB(profile: profile, cpuLimit: 1)

@@ -42,17 +42,17 @@ struct ExpectedGrades: Sendable, CustomTestStringConvertible {
 
   static let workloads = [
     ExpectedGrades(
-      capture: "6.1-slub-smp1-boot", cpus: 1, kmallocs: 22371, addresses: 89638, rightAddresses: 89173,
-      growths: 2186, rightGrowths: 2142),
+      capture: "6.1-slub-smp1-boot", cpus: 1, kmallocs: 22371, addresses: 89638, rightAddresses: 89259,
+      growths: 2182, rightGrowths: 2149),
     ExpectedGrades(
-      capture: "6.1-slub-smp2-boot", cpus: 2, kmallocs: 27798, addresses: 98995, rightAddresses: 98483,
-      growths: 2239, rightGrowths: 2183),
+      capture: "6.1-slub-smp2-boot", cpus: 2, kmallocs: 27798, addresses: 98995, rightAddresses: 98520,
+      growths: 2239, rightGrowths: 2197),
     ExpectedGrades(
-      capture: "6.1-slub-smp1-rtnc", cpus: 1, kmallocs: 7069, addresses: 33089, rightAddresses: 32690, growths: 885,
-      rightGrowths: 850),
+      capture: "6.1-slub-smp1-rtnc", cpus: 1, kmallocs: 7069, addresses: 33089, rightAddresses: 32762, growths: 882,
+      rightGrowths: 858),
     ExpectedGrades(
-      capture: "6.1-slub-smp2-rtnc", cpus: 2, kmallocs: 7114, addresses: 32494, rightAddresses: 31962, growths: 890,
-      rightGrowths: 837),
+      capture: "6.1-slub-smp2-rtnc", cpus: 2, kmallocs: 7114, addresses: 32494, rightAddresses: 32114, growths: 890,
+      rightGrowths: 843),
   ]
 
   private func grades(_ expected: ExpectedGrades) throws -> FollowGrades {

@@ -32,7 +32,7 @@ extension FaultReplay {
 
   /// A frame that is handed out anew was freed without our seeing it.
   private func forgetOldUse(of frame: UInt64) {
-    if let page = pageOfFrame.removeValue(forKey: frame) { memory.forget(page) }
+    if let page = pageOfFrame.removeValue(forKey: frame) { forget(page) }
     if let table = tableOfFrame.removeValue(forKey: frame) { forget(table) }
     looseFrames[frame] = nil
   }
@@ -42,12 +42,20 @@ extension FaultReplay {
     if let page = pageOfFrame.removeValue(forKey: frame) {
       closeWindow(pid)
       outcome.framesReturned += 1
-      memory.forget(page)
+      forget(page)
     } else if let table = tableOfFrame.removeValue(forKey: frame) {
       closeWindow(pid)
       forget(table)
     } else if let owner = looseFrames.removeValue(forKey: frame), let task = tasks[owner] {
       task.unseen[ResidentKind.anonymous.rawValue] -= 1
+    }
+  }
+
+  /// A page goes, with the entries that show it; a file's were counted out when they were unmapped.
+  private func forget(_ page: KnownPage) {
+    for (pid, kind) in memory.forget(page) where kind == .file || kind == .sharedMemory {
+      guard let task = tasks[Int32(truncatingIfNeeded: pid)], task.unseen[kind.rawValue] < 0 else { continue }
+      task.unseen[kind.rawValue] += 1
     }
   }
 

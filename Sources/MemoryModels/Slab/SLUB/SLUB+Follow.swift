@@ -104,8 +104,8 @@ extension SLUB {
   /// unseen for that.
   ///
   /// When the object lies deeper in the slab in use, everything above it was taken. When it lies on another slab, that
-  /// slab becomes the one in use; the old one keeps its free objects. An object the model holds as handed out was freed
-  /// unseen.
+  /// slab becomes the one in use; the old one's free objects were taken and have come back, for a CPU leaves a slab only
+  /// when that is full. An object the model holds as handed out was freed unseen.
   public mutating func take(_ object: SlabObject, cpu: Int) -> Int {
     let id = object.slab
     if takesSingly {
@@ -114,9 +114,12 @@ extension SLUB {
     }
     let cache = Int(slabs[Int(id)].cache)
     let state = cache * cpuLimit + cpu
+    if slabs[Int(id)].place == .unused { return 0 }
+    let returned = cpus[state].active == id ? [] : takeAll(state)
+    defer {
+      for object in returned.reversed() { free(object, cpu: cpu) }
+    }
     if cpus[state].active != id {
-      deactivate(state)
-      if slabs[Int(id)].place == .unused { return 0 }
       detach(id)
       activate(id, state, cpu)
       _ = loadSharedFreelist(id, state)
@@ -270,29 +273,34 @@ extension SLUB {
   /// back: the new slab is in use, and what was free on the old one was taken and freed again.
   public mutating func addSlabUnseen(cache: Int, cpu: Int, base: UInt64, order: Int) -> Int32 {
     let state = cache * cpuLimit + cpu
-    var returned: [SlabObject] = []
-    let active = cpus[state].active
-    if active >= 0, !takesSingly {
-      for head in [cpus[state].freelist, slabs[Int(active)].freelist] {
-        var index = head
-        while index != Self.endOfList {
-          returned.append(SlabObject(slab: active, index: index))
-          let link = slabs[Int(active)].links + Int(index)
-          index = links[link]
-          links[link] = Self.handedOut
-        }
-      }
-      slabs[Int(active)].freelist = Self.endOfList
-      slabs[Int(active)].inUse = slabs[Int(active)].objects
-      caches[cache].liveObjects += returned.count
-      forgetActive(state)
-    }
+    let returned = takesSingly ? [] : takeAll(state)
     let first = addSlab(cache: cache, cpu: cpu, base: base, order: order)
     if takesSingly { return first.slab }
     free(first, cpu: cpu)
     // The first to be handed out again is freed last.
     for object in returned.reversed() { free(object, cpu: cpu) }
     return first.slab
+  }
+
+  /// Hands out all free objects of the slab in use, which then is full, and returns them in the order of its list.
+  private mutating func takeAll(_ state: Int) -> [SlabObject] {
+    let active = cpus[state].active
+    if active < 0 { return [] }
+    var taken: [SlabObject] = []
+    for head in [cpus[state].freelist, slabs[Int(active)].freelist] {
+      var index = head
+      while index != Self.endOfList {
+        taken.append(SlabObject(slab: active, index: index))
+        let link = slabs[Int(active)].links + Int(index)
+        index = links[link]
+        links[link] = Self.handedOut
+      }
+    }
+    slabs[Int(active)].freelist = Self.endOfList
+    slabs[Int(active)].inUse = slabs[Int(active)].objects
+    caches[Int(slabs[Int(active)].cache)].liveObjects += taken.count
+    forgetActive(state)
+    return taken
   }
 
   /// The slab that would come into use on `cpu` if the one in use had no free object, or −1.

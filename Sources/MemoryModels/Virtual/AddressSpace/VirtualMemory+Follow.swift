@@ -32,19 +32,20 @@ extension VirtualMemory {
   /// What a page is known by later, when its place may have been given to another.
   public func known(_ page: PageID) -> KnownPage { KnownPage(page: page, serial: pages[page].serial) }
 
-  /// Drops a page wherever it is mapped, because its frame turned out to be free; returns how many entries went.
+  /// Drops a page wherever it is mapped, because its frame turned out to be free; returns the process of each entry that
+  /// went, and what the entry counted as.
   @discardableResult
-  public func forget(_ known: KnownPage) -> Int {
+  public func forget(_ known: KnownPage) -> [(pid: Int, kind: ResidentKind)] {
     let page = known.page
     let record = pages[page]
-    if record.kind == .free || record.serial != known.serial { return 0 }
-    var dropped = 0
+    if record.kind == .free || record.serial != known.serial { return [] }
+    var dropped: [(pid: Int, kind: ResidentKind)] = []
     for (space, address) in mappers(page) {
       space.entries.set(.none, at: address)
       flushPage(space, address)
       space.count(residentKind(record.kind), -1)
       pages[page].mapCount -= 1
-      dropped += 1
+      dropped.append((space.pid, residentKind(record.kind)))
     }
     if record.kind == .anonymous {
       if pages[page].mapCount <= 0 { freeAnonymous(page) }
