@@ -45,7 +45,8 @@ import TraceEvents
     let text = faults(known + Self.window).output
     let total = try #require(pair("Rss of 65 at the end, pages", text))
     #expect(total.observed == 1285 && abs(total.predicted - total.observed) <= 2)
-    let mappings = try #require(pair("Rss of mappings at the end, pages", text.replacing("10 of 12 mappings", with: "")))
+    let grades = text.replacing("10 of 12 mappings", with: "")
+    let mappings = try #require(pair("Rss of mappings at the end, pages", grades))
     #expect(abs(mappings.predicted - mappings.observed) <= 2)
     let anonymous = try #require(pair("Anonymous of 65 at the end, pages", text))
     #expect(abs(anonymous.predicted - anonymous.observed) <= 1)
