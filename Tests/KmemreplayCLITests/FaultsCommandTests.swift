@@ -1,4 +1,5 @@
 import KmemreplayCLI
+import Reports
 import TestSupport
 import Testing
 import TraceEvents
@@ -54,6 +55,20 @@ import TraceEvents
     #expect(counters.contains("101 of 127"))
     let forks = try #require(text.split(separator: "\n").first { $0.contains("resident pages of children at fork") })
     #expect(forks.contains("94 of 97"))
+  }
+
+  @Test func `Processes that have ended are shown as after their last fault, not as torn down`() throws {
+    let json = try JSONValue(parsing: faults(known + Self.window + ["--format", "json"]).output)
+    guard case .array(let processes)? = json["processes"] else {
+      Issue.record("no processes")
+      return
+    }
+    // Children of the workload share its buffer of 1,024 pages until they are killed.
+    let children = processes.filter { $0["name"]?.text == "wl" && $0["ended"] == .bool(true) }
+    #expect(children.count >= 40)
+    for child in children {
+      #expect((child["residentPages"]?["anonymous"]?.number ?? 0) > 1000, "\(child)")
+    }
   }
 
   @Test(

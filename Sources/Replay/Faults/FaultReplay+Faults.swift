@@ -41,6 +41,7 @@ extension FaultReplay {
       let result = memory.fault(task.space, at: address, code: code)
       window.additions = memory.takeTableAdditions()
       window.outcome = result
+      note(task, newTables: !window.additions.isEmpty)
     }
     task.window = window
   }
@@ -135,6 +136,7 @@ extension FaultReplay {
     } else {
       count(window, isPredicted: result != nil, matched: false)
       result = infer(task, window)
+      note(task, newTables: true)
     }
     guard let result else { return }
     bind(window, result)

@@ -144,6 +144,7 @@ extension FaultReplay {
       child.unseen[kind.rawValue] = observed - space[kind]
       if kind == .anonymous { parent.unseen[kind.rawValue] += observed - predicted }
     }
+    note(child, newTables: false)
   }
 
   // MARK: - Counters

@@ -148,6 +148,8 @@ public final class FaultReplay {
     task.inferred = child.inferred
     task.generation = child.generation
     task.unseen = child.unseen
+    task.lastResident = child.lastResident
+    task.lastTables = child.lastTables
     tasks[pid] = task
     return task
   }
@@ -168,6 +170,7 @@ public final class FaultReplay {
     child.parent = parent.pid
     child.inferred = parent.inferred
     child.generation = parent.generation
+    note(child, newTables: true)
     tasks[Int32(truncatingIfNeeded: pid)] = child
     if childPID == nil { unbornChildren.append(pid) }
   }
@@ -201,6 +204,7 @@ public final class FaultReplay {
       for frame in executing.frames { looseFrames[frame] = Int32(truncatingIfNeeded: task.pid) }
     }
     task.executing = nil
+    note(task, newTables: true)
   }
 
   // MARK: - Events
@@ -287,11 +291,28 @@ public final class FaultReplay {
   }
 
   private func summary(_ task: FaultTask, hasEnded: Bool) -> FaultReplayOutcome.Process {
-    FaultReplayOutcome.Process(
+    let resident = (hasEnded ? task.lastResident : nil) ?? self.resident(task)
+    return FaultReplayOutcome.Process(
       pid: task.pid, name: strings.string(task.comm), tally: task.tally,
-      resident: ResidentKind.allCases.map { max(task.space[$0] + task.unseen[$0.rawValue], 0) },
-      tables: task.space.pageTablesByLevel,
+      resident: ResidentKind.allCases.map { resident[$0.rawValue] },
+      tables: hasEnded && !task.lastTables.isEmpty ? task.lastTables : task.space.pageTablesByLevel,
       isKnown: task.isKnown, hasEnded: hasEnded, parent: task.parent)
+  }
+
+  /// Pages of a process by kind, with those that no entry shows. Of anonymous memory a counter may tell too little: faults
+  /// are added to it in batches.
+  private func resident(_ task: FaultTask) -> SIMD4<Int> {
+    var unseen = task.unseen
+    unseen[ResidentKind.anonymous.rawValue] = max(unseen[ResidentKind.anonymous.rawValue], 0)
+    unseen[ResidentKind.swap.rawValue] = 0
+    let pages = residents(task.space) &+ unseen
+    return pages.replacing(with: 0, where: pages .< 0)
+  }
+
+  /// Keeps what a process has now.
+  func note(_ task: FaultTask, newTables: Bool) {
+    task.lastResident = resident(task)
+    if newTables || task.lastTables.isEmpty { task.lastTables = task.space.pageTablesByLevel }
   }
 
   /// Pages in memory and page tables by level of a living process, as its modelled entries show them: by `ResidentKind`,

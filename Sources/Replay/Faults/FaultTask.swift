@@ -46,6 +46,9 @@ final class FaultTask {
   /// Pages by kind that the kernel counts and no entry shows, such as those execve prepared; below zero, entries of
   /// pages that a counter told are unmapped, without saying which.
   var unseen = SIMD4<Int>(repeating: 0)
+  /// What the process had after its last fault: when it ends, its pages go before anything tells that it does.
+  var lastResident: SIMD4<Int>?
+  var lastTables: [Int] = []
   /// Mappings that only faults told of, by their start: the generation in which a fault last confirmed each.
   var inferred: [UInt64: Int] = [:]
   /// How many mappings the task has made since it was first seen; each may have replaced what was inferred.

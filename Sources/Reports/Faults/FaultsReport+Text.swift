@@ -4,8 +4,9 @@ import Replay
 extension FaultsReport {
   private static let footing = """
     Each fault goes through a model of the kernel's fault path before the allocations that follow it are looked at. Kinds,
-    minor and major, RSS and VmPTE are modelled; frames and page tables taken are observed. TLB figures are modelled: the
-    trace shows faults, not accesses, so that only the accesses that faulted pass through the buffers.
+    minor and major, RSS and VmPTE are modelled, for a process that has ended after its last fault; frames and page tables
+    taken are observed. TLB figures are modelled: the trace shows faults, not accesses, so that only the accesses that
+    faulted pass through the buffers.
     """
 
   var startNote: String {
