@@ -36,8 +36,8 @@ struct CacheLayout: Sendable {
   func kmallocSlot(_ size: Int) -> Int {
     if allocator == .slob { return size }
     if allocator == .slub { return SLUBObjectLayout(kmallocClass: size, profile: profile).slotSize }
-    return roundUp(
-      size, CacheDescription.cacheLineAlignment(objectSize: size, cacheLineBytes: cacheLineBytes))
+    return size.roundedUp(
+      to: CacheDescription.cacheLineAlignment(objectSize: size, cacheLineBytes: cacheLineBytes))
   }
 
   /// A kmalloc class.
@@ -67,9 +67,9 @@ struct CacheLayout: Sendable {
     if !modelsTheTraced {
       switch allocator {
       case .slub: slot = slub(requested, alignment, keeps, profile)
-      case .slab: slot = max(roundUp(requested, alignment), roundUp(16, alignment))
+      case .slab: slot = max(requested, 16).roundedUp(to: alignment)
       case .slob:
-        slot = roundUp(requested, slob.unitBytes)
+        slot = requested.roundedUp(to: slob.unitBytes)
       }
     }
     var cache = CacheDescription(
@@ -95,7 +95,7 @@ struct CacheLayout: Sendable {
       return candidates.first ?? 8
     }
     let line = CacheDescription.cacheLineAlignment(objectSize: requested, cacheLineBytes: cacheLineBytes)
-    if line > 8, allocated % line == 0, allocated != roundUp(requested, 8) { return line }
+    if line > 8, allocated % line == 0, allocated != requested.roundedUp(to: 8) { return line }
     return 8
   }
 
@@ -114,16 +114,14 @@ struct CacheLayout: Sendable {
     switch traced {
     case .slub?:
       if tracedProfile.slub.debugFlags.isEmpty {
-        allocated > roundUp(requested, alignment)
+        allocated > requested.roundedUp(to: alignment)
       } else {
         slub(requested, alignment, false, tracedProfile) != allocated
           && slub(requested, alignment, true, tracedProfile) == allocated
       }
-    case .slob?: allocated - roundUp(requested, slob.unitBytes) == slob.rcuBytes
+    case .slob?: allocated - requested.roundedUp(to: slob.unitBytes) == slob.rcuBytes
     case .slab?: Self.cachesWithContents.contains(name)
     case nil: false
     }
   }
-
-  private func roundUp(_ value: Int, _ alignment: Int) -> Int { (value + alignment - 1) / alignment * alignment }
 }

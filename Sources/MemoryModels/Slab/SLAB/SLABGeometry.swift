@@ -148,7 +148,7 @@ public struct SLABGeometry: Hashable, Sendable {
     _ cache: CacheDescription, _ profile: KernelProfile
   ) -> (Cut, FreeList, Int) {
     let header = profile.slab.headerBytes
-    func management(_ objects: Int) -> Int { roundUp(header + 4 * objects, cache.alignment) }
+    func management(_ objects: Int) -> Int { (header + 4 * objects).roundedUp(to: cache.alignment) }
     // Large objects have their list elsewhere, to pack better.
     let wantsOff = cache.slotSize >= profile.pageSize / 8
     var best: Cut?
@@ -171,9 +171,5 @@ public struct SLABGeometry: Hashable, Sendable {
       return (cut, .onSlab, bytes)
     }
     return (cut, .offSlab, header + 4 * cut.objects)
-  }
-
-  private static func roundUp(_ value: Int, _ alignment: Int) -> Int {
-    (value + alignment - 1) / alignment * alignment
   }
 }

@@ -19,7 +19,7 @@ public struct SLUBObjectLayout: Hashable, Sendable {
     let policy = profile.slub
     let flags = policy.debugFlags
     let word = profile.architecture.pointerBytes
-    var size = Self.roundUp(objectSize, word)
+    var size = objectSize.roundedUp(to: word)
     if flags.contains(.redZone), size == objectSize { size += word }
     if keepsContents || flags.contains(.poison) || (flags.contains(.redZone) && objectSize < word) { size += word }
     if flags.contains(.storeUser) {
@@ -30,11 +30,11 @@ public struct SLUBObjectLayout: Hashable, Sendable {
     if flags.contains(.redZone) {
       size += word
       if policy.hasLeftRedZone {
-        padding = Self.roundUp(word, alignment)
+        padding = word.roundedUp(to: alignment)
         size += padding
       }
     }
-    slotSize = Self.roundUp(size, alignment)
+    slotSize = size.roundedUp(to: alignment)
     leftPadding = padding
   }
 
@@ -43,8 +43,6 @@ public struct SLUBObjectLayout: Hashable, Sendable {
     SLUBObjectLayout(objectSize: 8, alignment: alignment, keepsContents: false, isKmalloc: false, profile: profile)
       .leftPadding
   }
-
-  private static func roundUp(_ value: Int, _ alignment: Int) -> Int { (value + alignment - 1) / alignment * alignment }
 }
 
 extension SLUBObjectLayout {
