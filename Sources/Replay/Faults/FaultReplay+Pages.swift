@@ -206,7 +206,8 @@ extension FaultReplay {
         vainSearches += 1
         return
       }
-      memory.countAsFile(chosen.key)
+      // What was unmapped of it before was counted out as shared memory.
+      settling(task) { memory.countAsFile(chosen.key) }
       assumedFiles.remove(chosen.key)
       task.window?.residentBefore[ResidentKind.file.rawValue] += chosen.value
       task.window?.residentBefore[ResidentKind.sharedMemory.rawValue] -= chosen.value
