@@ -108,17 +108,9 @@ extension SLABFollower {
     let known = isKnown[cache * cpuLimit + cpu]
     observedPages += Int64(Order.pages(order))
     grades.caches[cache].observedSlabs += 1
-    if known {
-      grades.caches[cache].slabGrowth.count(prediction == nil && geometry.order == order)
-      if prediction == nil {
-        predictedPages += Int64(Order.pages(order))
-        grades.caches[cache].predictedSlabs += 1
-      }
-    } else {
-      // Nothing was predicted yet: what the kernel did is where predictions start from.
-      predictedPages += Int64(Order.pages(order))
-      grades.caches[cache].predictedSlabs += 1
-    }
+    if known { grades.caches[cache].slabGrowth.count(prediction == nil && geometry.order == order) }
+    // As long as nothing was predicted, what the kernel did is where predictions start from.
+    if prediction == nil || !known { countPredicted(cache, order) }
     if prediction != nil || !known {
       let taken = slab.exhaust(cache: cache, cpu: cpu)
       for object in taken { mark(object, out: true) }
@@ -150,6 +142,12 @@ extension SLABFollower {
     knowsColour[cache] = true
   }
 
+  /// The model took a slab of its own accord.
+  private mutating func countPredicted(_ cache: Int, _ order: Int) {
+    predictedPages += Int64(Order.pages(order))
+    grades.caches[cache].predictedSlabs += 1
+  }
+
   /// The block just taken became a slab for requests without an event.
   mutating func growUnseen(_ claim: PageClassifier.Claim, cache: Int, cpu: Int, _ pages: inout PageClassifier) {
     let order = Int(claim.block.order)
@@ -159,10 +157,7 @@ extension SLABFollower {
     let agrees = slab.prediction(cache: cache, cpu: cpu) == nil
     if isKnown[cache * cpuLimit + cpu] { grades.caches[cache].slabGrowth.count(agrees) }
     if order != slab.geometry(cache: cache).order { return }
-    if agrees {
-      predictedPages += Int64(Order.pages(order))
-      grades.caches[cache].predictedSlabs += 1
-    }
+    if agrees { countPredicted(cache, order) }
     let id = slab.addSlabUnseen(cache: cache, cpu: cpu, base: (claim.head &+ pageOffset) << pageShift)
     register(id, born: true, counted: agrees, allOut: false, &pages)
   }

@@ -8,10 +8,7 @@ extension SlabFollower {
     _ address: UInt64, cpu: Int, cache: Int, claim: PageClassifier.Claim?, _ pages: inout PageClassifier
   ) {
     let prediction = predict(cache, cpu)
-    if case .needsSlab(let order) = prediction {
-      predictedPages += Int64(Order.pages(order))
-      grades.caches[cache].predictedSlabs += 1
-    }
+    if case .needsSlab(let order) = prediction { countPredicted(cache, order) }
     freshSlab = -1
     var slab = pages.owner(address: address)
     if slab >= 0, slub.cache(ofSlab: slab) != cache {
@@ -131,6 +128,12 @@ extension SlabFollower {
     return object.slab
   }
 
+  /// The model took a slab of its own accord.
+  private mutating func countPredicted(_ cache: Int, _ order: Int) {
+    predictedPages += Int64(Order.pages(order))
+    grades.caches[cache].predictedSlabs += 1
+  }
+
   /// The block just taken became a slab for requests without an event.
   mutating func growUnseen(_ claim: PageClassifier.Claim, cache: Int, cpu: Int, _ pages: inout PageClassifier) {
     let order = Int(claim.block.order)
@@ -140,10 +143,7 @@ extension SlabFollower {
     var agrees = false
     if case .needsSlab(let wanted) = predict(cache, cpu) { agrees = wanted == order }
     grades.caches[cache].slabGrowth.count(agrees)
-    if agrees {
-      predictedPages += Int64(Order.pages(order))
-      grades.caches[cache].predictedSlabs += 1
-    }
+    if agrees { countPredicted(cache, order) }
     let slab = slub.addSlabUnseen(cache: cache, cpu: cpu, base: base, order: order)
     settleReleases(&pages)
     register(slab, base, order, born: true, counted: agrees, &pages)

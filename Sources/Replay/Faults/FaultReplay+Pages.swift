@@ -54,8 +54,7 @@ extension FaultReplay {
   /// A page goes, with the entries that show it; a file's were counted out when they were unmapped.
   private func forget(_ page: KnownPage) {
     for (pid, kind) in memory.forget(page) where kind == .file || kind == .sharedMemory {
-      guard let task = tasks[Int32(truncatingIfNeeded: pid)], task.unseen[kind.rawValue] < 0 else { continue }
-      task.unseen[kind.rawValue] += 1
+      if let task = tasks[Int32(truncatingIfNeeded: pid)] { settle(task, kind, dropped: 1) }
     }
   }
 
@@ -74,9 +73,12 @@ extension FaultReplay {
     let before = residents(task.space)
     drop()
     let dropped = before &- residents(task.space)
-    for kind in ResidentKind.allCases where task.unseen[kind.rawValue] < 0 {
-      task.unseen[kind.rawValue] = min(task.unseen[kind.rawValue] + max(dropped[kind.rawValue], 0), 0)
-    }
+    for kind in ResidentKind.allCases { settle(task, kind, dropped: max(dropped[kind.rawValue], 0)) }
+  }
+
+  private func settle(_ task: FaultTask, _ kind: ResidentKind, dropped: Int) {
+    let owed = task.unseen[kind.rawValue]
+    if owed < 0 { task.unseen[kind.rawValue] = min(owed + dropped, 0) }
   }
 
   private func closeWindow(_ pid: Int32) {
@@ -144,7 +146,7 @@ extension FaultReplay {
       child.unseen[kind.rawValue] = observed - space[kind]
       if kind == .anonymous { parent.unseen[kind.rawValue] += observed - predicted }
     }
-    note(child, newTables: false)
+    note(child, newTables: true)
   }
 
   // MARK: - Counters

@@ -143,15 +143,10 @@ public final class FaultReplay {
     for (frame, table) in tableOfFrame where table.pid == child.pid {
       tableOfFrame[frame]?.pid = Int(pid)
     }
-    let task = FaultTask(pid: Int(pid), comm: comm, space: child.space, isKnown: child.isKnown)
-    task.parent = child.parent
-    task.inferred = child.inferred
-    task.generation = child.generation
-    task.unseen = child.unseen
-    task.lastResident = child.lastResident
-    task.lastTables = child.lastTables
-    tasks[pid] = task
-    return task
+    child.pid = Int(pid)
+    child.comm = comm
+    tasks[pid] = child
+    return child
   }
 
   /// Makes the model fork. The child gets its PID now, or when it is first seen.
@@ -170,7 +165,6 @@ public final class FaultReplay {
     child.parent = parent.pid
     child.inferred = parent.inferred
     child.generation = parent.generation
-    note(child, newTables: true)
     tasks[Int32(truncatingIfNeeded: pid)] = child
     if childPID == nil { unbornChildren.append(pid) }
   }

@@ -34,7 +34,7 @@ final class FaultTask {
     var frames: [UInt64] = []
   }
 
-  let pid: Int
+  var pid: Int
   var comm: StringID
   var space: AddressSpace
   var isKnown: Bool

@@ -115,11 +115,12 @@ extension SLUB {
     let cache = Int(slabs[Int(id)].cache)
     let state = cache * cpuLimit + cpu
     if slabs[Int(id)].place == .unused { return 0 }
-    let returned = cpus[state].active == id ? [] : takeAll(state)
+    var returned: [SlabObject] = []
     defer {
       for object in returned.reversed() { free(object, cpu: cpu) }
     }
     if cpus[state].active != id {
+      returned = takeActive(state)
       detach(id)
       activate(id, state, cpu)
       _ = loadSharedFreelist(id, state)
@@ -272,33 +273,21 @@ extension SLUB {
   /// The kernel took a slab for requests without an event that used up the CPU's slab, and whose objects have mostly come
   /// back: the new slab is in use, and what was free on the old one was taken and freed again.
   public mutating func addSlabUnseen(cache: Int, cpu: Int, base: UInt64, order: Int) -> Int32 {
-    let state = cache * cpuLimit + cpu
-    let returned = takesSingly ? [] : takeAll(state)
+    if takesSingly { return addSlab(cache: cache, cpu: cpu, base: base, order: order).slab }
+    let returned = takeActive(cache * cpuLimit + cpu)
     let first = addSlab(cache: cache, cpu: cpu, base: base, order: order)
-    if takesSingly { return first.slab }
     free(first, cpu: cpu)
     // The first to be handed out again is freed last.
     for object in returned.reversed() { free(object, cpu: cpu) }
     return first.slab
   }
 
-  /// Hands out all free objects of the slab in use, which then is full, and returns them in the order of its list.
-  private mutating func takeAll(_ state: Int) -> [SlabObject] {
+  /// Hands out all free objects of the slab in use, which then is full and in use no more, and returns them in the order of
+  /// its list.
+  private mutating func takeActive(_ state: Int) -> [SlabObject] {
     let active = cpus[state].active
     if active < 0 { return [] }
-    var taken: [SlabObject] = []
-    for head in [cpus[state].freelist, slabs[Int(active)].freelist] {
-      var index = head
-      while index != Self.endOfList {
-        taken.append(SlabObject(slab: active, index: index))
-        let link = slabs[Int(active)].links + Int(index)
-        index = links[link]
-        links[link] = Self.handedOut
-      }
-    }
-    slabs[Int(active)].freelist = Self.endOfList
-    slabs[Int(active)].inUse = slabs[Int(active)].objects
-    caches[Int(slabs[Int(active)].cache)].liveObjects += taken.count
+    let taken = takeFree(active).map { SlabObject(slab: active, index: $0) }
     forgetActive(state)
     return taken
   }
@@ -320,24 +309,30 @@ extension SLUB {
   }
 
   private mutating func handOutAll(_ id: Int32) -> Int {
+    let taken = takeFree(id)
+    if !taken.isEmpty { unseenObjects[id, default: []] += taken }
+    return taken.count
+  }
+
+  /// Hands out all free objects of a slab, a CPU's private ones first, and returns them in the order of their lists.
+  private mutating func takeFree(_ id: Int32) -> [UInt16] {
     let slab = slabs[Int(id)]
-    var taken = 0
+    var taken: [UInt16] = []
     var heads = [slab.freelist]
     let state = Int(slab.cache) * cpuLimit + Int(slab.cpu)
     if slab.place == .active, cpus[state].active == id { heads.insert(cpus[state].freelist, at: 0) }
     for head in heads {
       var index = head
       while index != Self.endOfList {
-        let next = links[slab.links + Int(index)]
-        links[slab.links + Int(index)] = Self.handedOut
-        unseenObjects[id, default: []].append(index)
-        taken += 1
-        index = next
+        taken.append(index)
+        let link = slab.links + Int(index)
+        index = links[link]
+        links[link] = Self.handedOut
       }
     }
     slabs[Int(id)].freelist = Self.endOfList
     slabs[Int(id)].inUse = slab.objects
-    caches[Int(slab.cache)].liveObjects += taken
+    caches[Int(slab.cache)].liveObjects += taken.count
     return taken
   }
 }
