@@ -16,15 +16,6 @@ import Testing
     CacheDescription(name: name, slotSize: size, objectSize: size, alignment: 64)
   }
 
-  private func hold(_ slab: inout SLAB, _ cache: Int, _ cpu: Int, _ next: inout UInt64) -> SlabObject {
-    switch slab.allocate(cache: cache, cpu: cpu) {
-    case .object(let object): return object
-    case .needsSlab(let order):
-      next += 1
-      return slab.addSlab(cache: cache, cpu: cpu, base: next << UInt64(12 + order))
-    }
-  }
-
   @Test("objects of another node wait until there are twelve, then go to that node's shared array, newest on top")
   func transfer() {
     var slab = SLAB(profile: Self.profile(), cpuLimit: 4)
@@ -117,37 +108,11 @@ import Testing
   @Test(
     "random requests keep the books on two and three nodes", arguments: [1, 2, 3], [[0, 1], [0, 0, 1, 1], [0, 1, 2]])
   func randomRequests(seed: UInt64, nodes: [Int]) {
-    var random = SeededGenerator(seed: seed)
-    var slab = SLAB(profile: Self.profile(nodes: nodes), cpuLimit: nodes.count)
-    let caches = [64, 512, 2048, 8192].map { slab.addCache(cache($0)) }
-    var live: [SlabObject] = []
-    var next: UInt64 = 0
-    for step in 0..<6000 {
-      let cpu = Int.random(in: 0..<nodes.count, using: &random)
-      let grows = (step / 1000).isMultiple(of: 2)
-      if live.isEmpty || Int.random(in: 0..<100, using: &random) < (grows ? 65 : 35) {
-        live.append(hold(&slab, caches.randomElement(using: &random) ?? 0, cpu, &next))
-      } else {
-        slab.free(live.swapRemove(Int.random(in: 0..<live.count, using: &random)), cpu: cpu)
-      }
-      if step.isMultiple(of: 50) { slab.advance(to: UInt64(step) * 20_000_000) }
-      if step.isMultiple(of: 500) { #expect(slab.checkInvariants() == []) }
-    }
-    #expect(Set(live).count == live.count)
-    for object in live { slab.free(object, cpu: 0) }
-    #expect(slab.checkInvariants() == [])
+    requestAtRandom(
+      seed: seed, profile: Self.profile(nodes: nodes), caches: [64, 512, 2048, 8192].map { cache($0) })
   }
 
   // MARK: - SLUB
-
-  private func hold(_ slub: inout SLUB, _ cache: Int, _ cpu: Int, _ next: inout UInt64) -> SlabObject {
-    switch slub.allocate(cache: cache, cpu: cpu) {
-    case .object(let object): return object
-    case .needsSlab(let order):
-      next += 1
-      return slub.addSlab(cache: cache, cpu: cpu, base: next << UInt64(12 + order))
-    }
-  }
 
   @Test("SLUB takes another node's slabs only while that one has more than it keeps")
   func remotePartial() {

@@ -82,15 +82,6 @@ import Testing
     #expect(geometry(kmalloc(32)).freeLimit == 244)
   }
 
-  private func hold(_ slab: inout SLAB, _ cache: Int, _ cpu: Int = 0, _ next: inout UInt64) -> SlabObject {
-    switch slab.allocate(cache: cache, cpu: cpu) {
-    case .object(let object): return object
-    case .needsSlab(let order):
-      next += 1
-      return slab.addSlab(cache: cache, cpu: cpu, base: next << UInt64(12 + order))
-    }
-  }
-
   @Test("the first refill takes 16 objects, later ones a batch, and the last one taken goes out first")
   func refills() {
     var slab = SLAB(profile: KernelProfile(), cpuLimit: 1)
@@ -181,32 +172,7 @@ import Testing
 
   @Test("random requests keep the books", arguments: [1, 2, 3], [1, 2])
   func randomRequests(seed: UInt64, cpus: Int) {
-    var random = SeededGenerator(seed: seed)
-    var slab = SLAB(profile: KernelProfile(cpuCount: cpus), cpuLimit: cpus)
-    let caches = [32, 96, 512, 2048, 8192].map { slab.addCache(kmalloc($0)) }
-    var live: [SlabObject] = []
-    var next: UInt64 = 0
-    for step in 0..<6000 {
-      let cpu = Int.random(in: 0..<cpus, using: &random)
-      let grows = (step / 1000).isMultiple(of: 2)
-      if live.isEmpty || Int.random(in: 0..<100, using: &random) < (grows ? 65 : 35) {
-        live.append(hold(&slab, caches.randomElement(using: &random) ?? 0, cpu, &next))
-      } else {
-        slab.free(live.swapRemove(Int.random(in: 0..<live.count, using: &random)), cpu: cpu)
-      }
-      if step.isMultiple(of: 50) { slab.advance(to: UInt64(step) * 20_000_000) }
-      if step.isMultiple(of: 500) { #expect(slab.checkInvariants() == []) }
-    }
-    #expect(Set(live).count == live.count)
-    for object in live { slab.free(object, cpu: 0) }
-    #expect(slab.checkInvariants() == [])
-  }
-}
-
-extension Array {
-  /// Removes an element by putting the last one in its place.
-  mutating func swapRemove(_ index: Int) -> Element {
-    swapAt(index, count - 1)
-    return removeLast()
+    requestAtRandom(
+      seed: seed, profile: KernelProfile(cpuCount: cpus), caches: [32, 96, 512, 2048, 8192].map { kmalloc($0) })
   }
 }

@@ -33,16 +33,11 @@ struct CompareCommand: ReportingCommand {
     name: .long, help: "Which allocators come first: as given, least waste at the end, or fewest pages at the peak.")
   var sort: AllocatorOrder = .given
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp(
-      "Memory nodes of the machine; its CPUs are divided evenly among them, in order (default: 1).", valueName: "n"))
-  var nodes: Int?
+  @OptionGroup var memory: MemoryNodeOptions
 
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "compare")
     _ = try AllocatorChoice.list(allocators)
-    try ReplayPasses.check(nodes: nodes)
     if snapshots.pages == .model { throw ValidationError("--pages model is for `replay` and `frag`.") }
   }
 
@@ -50,7 +45,7 @@ struct CompareCommand: ReportingCommand {
     let destination = try output.openDestination(environment, input: input.trace)
     let gate = try Gate(gates, command: "compare", input: input.trace, in: environment)
     var passes = ReplayPasses(input: input, slub: slub, snapshots: snapshots, environment: environment)
-    passes.nodes = nodes ?? 1
+    passes.nodes = memory.nodes ?? 1
     let (subject, findings, status) = try passes.run(try AllocatorChoice.list(allocators))
     let report = CompareReport(
       subject: subject, findings: CompareFindings(allocators: sort.sorted(findings)), top: output.top)

@@ -43,15 +43,10 @@ struct ReplayCommand: ReportingCommand {
         """))
   var alone = false
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp(
-      "Memory nodes of the machine; its CPUs are divided evenly among them, in order (default: 1).", valueName: "n"))
-  var nodes: Int?
+  @OptionGroup var memory: MemoryNodeOptions
 
   func validate() throws {
     try output.require([.text, .json, .markdown], command: "replay")
-    try ReplayPasses.check(nodes: nodes)
   }
 
   func run(in environment: CommandEnvironment) throws -> ExitStatus {
@@ -63,7 +58,7 @@ struct ReplayCommand: ReportingCommand {
     var passes = ReplayPasses(
       input: input.onKernel(of: before ?? after), slub: slub, snapshots: snapshots, environment: environment)
     passes.runsAlone = alone
-    passes.nodes = nodes ?? 1
+    passes.nodes = memory.nodes ?? 1
     var pages = try PagePredictionPass(snapshots, before: before, after: after, sysctl: input.sysctl.sysctl)
     let (subject, all, status) = try passes.run([AllocatorChoice(allocator.kind)], pages: &pages)
     guard let findings = all.first else { throw CommandFailure("there is no model to replay through") }

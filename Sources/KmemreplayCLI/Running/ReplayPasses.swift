@@ -18,11 +18,6 @@ struct ReplayPasses {
   /// Memory nodes of the machine.
   var nodes = 1
 
-  /// Throws `ValidationError` if there can't be so many memory nodes.
-  static func check(nodes: Int?) throws {
-    if let nodes, !(1...1024).contains(nodes) { throw ValidationError("--nodes must be 1 to 1024.") }
-  }
-
   /// What the beginning of a trace tells.
   struct Start {
     var profile: KernelProfile
